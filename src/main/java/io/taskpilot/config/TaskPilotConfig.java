@@ -1,0 +1,146 @@
+package io.taskpilot.config;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that can be set. Keys are the paths of the components, in camelCase; the environment name of {@code
+ * policy.onError} is {@code TASKPILOT_POLICY_ON_ERROR}.
+ *
+ * @param environment goes into the policy input and the logs, as in {@code production}
+ * @param dataDir private to this server: the embedded PostgreSQL, the record of a running server
+ * @param confDir where agents/, policy/, guardrails/ and models.yaml are
+ */
+public record TaskPilotConfig(
+        String environment,
+        Path dataDir,
+        Path confDir,
+        Http http,
+        Auth auth,
+        Limits limits,
+        Postgres postgres,
+        Llm llm,
+        Policy policy,
+        Guardrails guardrails,
+        Approvals approvals,
+        Tools tools,
+        Log log) {
+
+    /**
+     * @param port 0 picks a free one
+     * @param managementPort 0 picks a free one
+     * @param managementOnly {@code /health*} and {@code /metrics} answer on the management port alone
+     */
+    public record Http(
+            String host,
+            int port,
+            String managementHost,
+            int managementPort,
+            boolean managementOnly,
+            int maxConnections) {}
+
+    /**
+     * @param keysFile YAML list of keys with their hashes; needed in mode {@code KEYS}
+     * @param secret keys the hashes (HMAC-SHA-256); needed in mode {@code KEYS}
+     */
+    public record Auth(
+            Mode mode, @Nullable Path keysFile, @Nullable Secret secret) {
+        /** Who may call. */
+        public enum Mode {
+            NONE,
+            KEYS
+        }
+    }
+
+    /**
+     * @param runs in flight on this node
+     * @param runsPerKey in flight for one key
+     * @param toolCalls per run
+     */
+    public record Limits(int runs, int runsPerKey, int toolCalls) {}
+
+    /** @param url {@code postgresql://user:password@host:port/database?sslmode=...}; null starts the embedded one */
+    public record Postgres(@Nullable Secret url, int poolSize) {}
+
+    /**
+     * @param provider null chooses: {@code OPENAI} when a key or a base URL is there, else {@code OFFLINE}
+     * @param baseUrl up to and with {@code /v1}
+     * @param model replaces the model of every agent's file
+     * @param timeout of one model call, retries included
+     * @param concurrency model calls at a time on this node
+     */
+    public record Llm(
+            @Nullable Provider provider,
+            @Nullable URI baseUrl,
+            @Nullable Secret apiKey,
+            @Nullable String model,
+            Duration timeout,
+            int concurrency,
+            Offline offline) {
+        /** Whose model answers. */
+        public enum Provider {
+            OFFLINE,
+            OPENAI
+        }
+
+        /** @param failureRate 0..1, of calls that fail as a provider would */
+        public record Offline(Duration latency, double failureRate) {}
+    }
+
+    /** What happens to a run while an engine has no verdict. */
+    public enum OnError {
+        /** It ends {@code failed}. */
+        FAIL,
+        /** It waits, at most until its deadline. */
+        WAIT,
+        /** It goes on as if the verdict had been to allow. Guardrails only; logged at start. */
+        ALLOW
+    }
+
+    /** What a deny of policy does. */
+    public enum OnDeny {
+        /** The run ends {@code rejected}. */
+        REJECT,
+        /** The agent is told, as a tool error, and goes on. */
+        TELL
+    }
+
+    /** @param timeout of one decision */
+    public record Policy(OnError onError, OnDeny onDeny, Duration timeout) {}
+
+    /** @param timeout of one check */
+    public record Guardrails(OnErrors onError, Duration timeout) {
+        /** By direction. */
+        public record OnErrors(OnError input, OnError output, OnError toolResult) {}
+    }
+
+    /**
+     * @param ttl where policy does not say, 1 s to 30 days
+     * @param roles who may answer, where policy does not say
+     */
+    public record Approvals(Duration ttl, List<String> roles) {}
+
+    /** @param webhooks destinations of {@code notify_external_system} by name; none: the tool is not offered */
+    public record Tools(Map<String, Webhook> webhooks) {
+        /**
+         * @param secret {@code whsec_} and base64, as Standard Webhooks has it
+         * @param idempotent the receiver drops a repeated {@code webhook-id}
+         * @param allowPrivate permits private and loopback addresses
+         * @param timeout of a call, 1 s to 60 s
+         */
+        public record Webhook(URI url, Secret secret, boolean idempotent, boolean allowPrivate, Duration timeout) {}
+    }
+
+    /** @param format {@code null} chooses: text on a terminal, else ECS JSON */
+    public record Log(String level, @Nullable Format format) {
+        /** How log lines look. */
+        public enum Format {
+            TEXT,
+            JSON
+        }
+    }
+}

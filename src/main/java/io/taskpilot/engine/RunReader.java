@@ -1,0 +1,157 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Decision;
+import io.taskpilot.run.Problem;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunOutput;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.run.TaskProposal;
+import io.taskpilot.run.Usage;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the journal and its projections. Futures complete on the caller's context; they fail with {@code
+ * caller-not-found}, or with {@code overload-journal} (503) while the database is away. Lists are newest first and
+ * page by key.
+ */
+public interface RunReader {
+    Future<RunView> run(UUID runId);
+
+    Future<Page<RunView>> runs(RunFilter filter, PageRequest page);
+
+    /** Events with {@code seq > after}, oldest first, at most {@code limit}. Empty past the end. */
+    Future<List<Recorded>> events(UUID runId, long after, int limit);
+
+    Future<ApprovalView> approval(UUID approvalId);
+
+    Future<Page<ApprovalView>> approvals(ApprovalFilter filter, PageRequest page);
+
+    Future<TaskView> task(UUID taskId);
+
+    Future<Page<TaskView>> tasks(TaskFilter filter, PageRequest page);
+
+    Future<Page<DecisionView>> decisions(DecisionFilter filter, PageRequest page);
+
+    /**
+     * Hands every matching decision to {@code sink} in pages, the next page only once the sink's future completes.
+     * Holds no transaction.
+     */
+    Future<Void> exportDecisions(DecisionFilter filter, Function<List<DecisionView>, Future<Void>> sink);
+
+    /** Checks the hash chains of all runs, or of one. */
+    Future<Verification> verifyDecisions(@Nullable UUID runId);
+
+    Future<List<CostLine>> costReport(Instant since, String by);
+
+    Future<GoldenSignals> goldenSignals(Instant since);
+
+    /** Records what a person says of a finished run; the last word of a principal counts. */
+    Future<Void> feedback(UUID runId, String principal, boolean correct, String comment);
+
+    /** @param size 1..200 */
+    record PageRequest(@Nullable String cursor, int size) {}
+
+    /** @param next null on the last page */
+    record Page<T>(List<T> items, @Nullable String next) {}
+
+    /** Nulls match everything. */
+    record RunFilter(@Nullable RunStatus status, @Nullable Instant since) {}
+
+    /** @param status pending, answered or expired */
+    record ApprovalFilter(@Nullable String status, @Nullable UUID runId) {}
+
+    /** Nulls match everything. */
+    record TaskFilter(
+            @Nullable String status,
+            @Nullable String priority,
+            @Nullable UUID runId) {}
+
+    /** Nulls match everything. */
+    record DecisionFilter(
+            @Nullable UUID runId,
+            @Nullable String type,
+            @Nullable String result,
+            @Nullable String tool,
+            @Nullable String agent,
+            @Nullable Instant since) {}
+
+    /** @param parked time spent waiting for people, the present wait included */
+    record RunView(
+            UUID id,
+            String tenant,
+            String principal,
+            String requestId,
+            RunStatus status,
+            String input,
+            Map<String, String> metadata,
+            Duration timeout,
+            boolean requireApproval,
+            @Nullable RunOutput output,
+            @Nullable Problem problem,
+            List<String> unsettled,
+            Usage usage,
+            int attempt,
+            long lastSeq,
+            boolean cancelRequested,
+            @Nullable UUID pendingApproval,
+            Instant createdAt,
+            @Nullable Instant startedAt,
+            @Nullable Instant finishedAt,
+            Duration parked) {}
+
+    /** @param answered null while pending */
+    record ApprovalView(
+            UUID runId,
+            RunEvent.ApprovalRequested asked,
+            String status,
+            Instant createdAt,
+            @Nullable Answered answered) {}
+
+    /** How an approval was answered. */
+    record Answered(ApprovalAnswer answer, String by, String reason, Instant at) {}
+
+    /** @param version counts changes from 1 */
+    record TaskView(
+            UUID id,
+            UUID runId,
+            TaskProposal task,
+            String status,
+            long version,
+            Instant createdAt,
+            Instant updatedAt) {}
+
+    record DecisionView(
+            Decision decision,
+            UUID chainId,
+            @Nullable UUID runId,
+            String requestId,
+            String traceId,
+            String tenant,
+            String principal,
+            Instant createdAt,
+            String prevHash,
+            String hash) {}
+
+    /** @param broken empty when every chain holds; else what is wrong, one line each, at most 100 */
+    record Verification(long chains, long rows, List<String> broken) {}
+
+    record CostLine(String key, long runs, Usage usage) {}
+
+    /** Rates are 0..1 and null when nothing was there to count. */
+    record GoldenSignals(
+            long runs,
+            @Nullable Double successRate,
+            @Nullable Double p95Seconds,
+            @Nullable Double costPerSuccessfulRun,
+            @Nullable Double policyViolationRate,
+            @Nullable Double confirmedCorrect) {}
+}

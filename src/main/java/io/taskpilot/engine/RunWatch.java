@@ -1,0 +1,83 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.run.Recorded;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * Follows one run, event by event, at the reader's pace: it holds no events, so a reader that stops costs nothing but
+ * its socket. Belongs to the context that made it.
+ */
+public final class RunWatch {
+    private static final int PAGE = 200;
+    private static final long POLL_MILLIS = 2_000;
+
+    private final Vertx vertx;
+    private final RunReader reader;
+    private final UUID runId;
+    private Runnable unsubscribe = () -> {};
+    private Promise<Void> wake = Promise.promise();
+    private long after;
+    private boolean closed;
+
+    private RunWatch(Vertx vertx, RunReader reader, UUID runId, long after) {
+        this.vertx = vertx;
+        this.reader = reader;
+        this.runId = runId;
+        this.after = after;
+    }
+
+    /** Subscribes first, so that nothing falls between the first read and the first signal. */
+    static Future<RunWatch> open(Vertx vertx, RunReader reader, Signals signals, UUID runId, long after) {
+        var watch = new RunWatch(vertx, reader, runId, after);
+        return signals.onChanged(runId, watch::wake).map(unsubscribe -> {
+            watch.unsubscribe = unsubscribe;
+            return watch;
+        });
+    }
+
+    /**
+     * The next events, at least one, each exactly once and in order; empty once closed. Ask again only after the last
+     * answer came. After a terminal event there is nothing more to ask for. Fails as {@link RunReader#events} does; the
+     * watch may then be asked again.
+     */
+    public Future<List<Recorded>> next() {
+        if (closed) {
+            return Future.succeededFuture(List.of());
+        }
+        var heard = wake; // taken before the read: what commits during the read wakes us again
+        return reader.events(runId, after, PAGE).compose(events -> {
+            if (events.isEmpty()) {
+                return closed ? Future.succeededFuture(List.of()) : pause(heard).compose(unused -> next());
+            }
+            after = events.get(events.size() - 1).seq();
+            return Future.succeededFuture(events);
+        });
+    }
+
+    /** The last {@code seq} that {@link #next} gave. */
+    public long position() {
+        return after;
+    }
+
+    /** Ends a waiting {@link #next} with an empty list. Idempotent. */
+    public void close() {
+        closed = true;
+        unsubscribe.run();
+        wake();
+    }
+
+    private Future<Void> pause(Promise<Void> heard) {
+        var poll = vertx.setTimer(POLL_MILLIS, unused -> heard.tryComplete());
+        return heard.future().onComplete(unused -> vertx.cancelTimer(poll));
+    }
+
+    private void wake() {
+        var heard = wake;
+        wake = Promise.promise();
+        heard.tryComplete();
+    }
+}

@@ -1,0 +1,48 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.RunRequest;
+import io.taskpilot.run.RunStatus;
+import io.vertx.core.Future;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** What a gateway may do to runs. Futures complete on the caller's context; failures are {@code Failure}s. */
+public interface Runs {
+
+    /** Accepts a run and begins to drive it. {@code overload-*} (503) when this node has no room. */
+    Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key);
+
+    /** @param replayed the key was known: this is the earlier run */
+    record Submission(UUID runId, boolean replayed) {}
+
+    /** Its status now: a terminal one if it had ended before. Fails with {@code caller-not-found}. */
+    Future<RunStatus> cancel(UUID runId, String principal);
+
+    /**
+     * Records a person's answer. Fails with {@code caller-approval-answered} (409), {@code caller-approval-expired}
+     * (410), {@code caller-own-request} or {@code caller-role-missing} (403), or {@code caller-invalid} for an answer
+     * that this approval does not offer.
+     */
+    Future<Void> answer(UUID approvalId, Answer answer);
+
+    /**
+     * @param mayAnswerOwn only when authentication is off
+     * @param result for {@code MARK_DONE}, a JSON value
+     */
+    record Answer(
+            ApprovalAnswer answer,
+            String reason,
+            @Nullable Object result,
+            String principal,
+            List<String> roles,
+            boolean mayAnswerOwn) {}
+
+    /**
+     * Follows a run from {@code after}. Fails with {@code caller-not-found}, or {@code caller-bad-cursor} (400) for a
+     * cursor beyond the last event.
+     */
+    Future<RunWatch> watch(UUID runId, long after);
+}

@@ -1,0 +1,34 @@
+package io.taskpilot.engine;
+
+import io.vertx.core.Future;
+import java.util.Collection;
+import java.util.UUID;
+import java.util.function.Consumer;
+
+/**
+ * Wakes whoever waits for a run. A lost signal costs latency only: what it tells of is in PostgreSQL, which is polled.
+ */
+public interface Signals {
+
+    /** These runs have new events. Called after the commit, once a batch. */
+    void changed(Collection<UUID> runIds);
+
+    /** There may be runs to claim. */
+    void claimable();
+
+    /** This run is to be cancelled. */
+    void cancelRequested(UUID runId);
+
+    /**
+     * Completes once changes from now on are heard. {@code listener} is called on the caller's context.
+     *
+     * @return closes the subscription when run
+     */
+    Future<Runnable> onChanged(UUID runId, Runnable listener);
+
+    /** Called on any thread. */
+    void onClaimable(Runnable listener);
+
+    /** Called on any thread. */
+    void onCancelRequested(Consumer<UUID> listener);
+}

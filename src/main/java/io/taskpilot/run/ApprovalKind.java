@@ -1,0 +1,35 @@
+package io.taskpilot.run;
+
+import java.util.List;
+import java.util.Locale;
+
+/** Why a person is asked, and with it which answers are possible. */
+public enum ApprovalKind {
+    /** The reviewer said REVIEW. */
+    REVIEW(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT)),
+    /** Policy, the request, or a deviation from the proposal holds a tool call back. */
+    TOOL_CALL(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT)),
+    /** A started call ended without a complete answer. */
+    UNKNOWN_OUTCOME(List.of(ApprovalAnswer.RETRY, ApprovalAnswer.MARK_DONE, ApprovalAnswer.ABORT));
+
+    @SuppressWarnings("ImmutableEnumChecker") // List.of
+    private final List<ApprovalAnswer> answers;
+
+    ApprovalKind(List<ApprovalAnswer> answers) {
+        this.answers = answers;
+    }
+
+    public List<ApprovalAnswer> answers() {
+        return answers;
+    }
+
+    /** As in {@code tool_call}. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** @throws IllegalArgumentException when no kind has that word */
+    public static ApprovalKind of(String word) {
+        return valueOf(word.toUpperCase(Locale.ROOT));
+    }
+}

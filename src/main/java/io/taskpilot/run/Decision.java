@@ -1,0 +1,92 @@
+package io.taskpilot.run;
+
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One row of the decision log: a verdict, projected from the event that carries it.
+ *
+ * @param phase of a guardrail, else empty
+ * @param context for people, redacted: never an argument's value, a text that was checked, or a secret
+ */
+public record Decision(
+        UUID id,
+        DecisionType type,
+        String phase,
+        DecisionResult result,
+        String rule,
+        String reason,
+        String agent,
+        String tool,
+        String policyRevision,
+        String inputSha256,
+        String context,
+        double latencyMs) {
+
+    /**
+     * @param before the run's state before the event
+     * @param seq the event's place; the decision's id is derived from it
+     * @return null when the event carries no verdict
+     */
+    public static @Nullable Decision of(RunState before, long seq, RunEvent event) {
+        if (event instanceof RunEvent.GuardrailChecked check) {
+            return of(id(before, seq), check);
+        }
+        if (event instanceof RunEvent.PolicyDecided decided) {
+            var verdict = decided.verdict();
+            return new Decision(
+                    id(before, seq),
+                    DecisionType.TOOL_CALL,
+                    "",
+                    verdict.result(),
+                    verdict.rule(),
+                    String.join("; ", verdict.reasons()),
+                    decided.call().agent().title(),
+                    decided.call().tool(),
+                    verdict.revision(),
+                    decided.inputSha256(),
+                    "call=" + decided.call().id(),
+                    decided.latencyMs());
+        }
+        if (event instanceof RunEvent.ApprovalDecided decided && before.asked() != null) {
+            return of(id(before, seq), before.asked(), decided);
+        }
+        return null;
+    }
+
+    private static Decision of(UUID id, RunEvent.GuardrailChecked check) {
+        return new Decision(
+                id,
+                check.phase() == RailPhase.OUTPUT ? DecisionType.GUARDRAILS_OUTPUT : DecisionType.GUARDRAILS_INPUT,
+                check.phase().word(),
+                check.result(),
+                check.rail(),
+                check.reason(),
+                check.agent() == null ? "" : check.agent().title(),
+                "",
+                "",
+                check.inputSha256(),
+                check.waived() ? "waived by guardrails.onError" : "",
+                check.latencyMs());
+    }
+
+    private static Decision of(UUID id, RunEvent.ApprovalRequested asked, RunEvent.ApprovalDecided decided) {
+        return new Decision(
+                id,
+                DecisionType.HUMAN_APPROVAL,
+                "",
+                decided.answer().decision(),
+                asked.rule(),
+                decided.answer() == ApprovalAnswer.EXPIRED ? "expired" : decided.reason(),
+                asked.call().agent().title(),
+                asked.call().tool(),
+                asked.policyRevision(),
+                asked.digest(),
+                "answer=%s by=%s".formatted(decided.answer().word(), decided.by()),
+                0);
+    }
+
+    private static UUID id(RunState before, long seq) {
+        return Ids.derived(before.request().runId(), "decision:" + seq);
+    }
+}

@@ -1,0 +1,53 @@
+package io.taskpilot.run;
+
+import static java.util.Map.entry;
+
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Where a run stands. The words are those of the API, of the {@code outcome} label and of the runs table. */
+public enum RunStatus {
+    QUEUED,
+    RUNNING,
+    AWAITING_APPROVAL,
+    SUCCEEDED,
+    REJECTED,
+    BLOCKED,
+    FAILED,
+    TIMED_OUT,
+    CANCELLED;
+
+    private static final Set<RunStatus> TERMINAL = EnumSet.range(SUCCEEDED, CANCELLED);
+
+    private static final Map<RunStatus, Set<RunStatus>> TABLE = Map.ofEntries(
+            entry(QUEUED, EnumSet.of(RUNNING, REJECTED, BLOCKED, FAILED, TIMED_OUT, CANCELLED)),
+            entry(RUNNING, with(AWAITING_APPROVAL)),
+            entry(AWAITING_APPROVAL, with(RUNNING)));
+
+    private static Set<RunStatus> with(RunStatus other) {
+        var next = EnumSet.of(other);
+        next.addAll(TERMINAL);
+        return next;
+    }
+
+    /** The statuses this one may change to; empty for a terminal one. */
+    public Set<RunStatus> next() {
+        return TABLE.getOrDefault(this, Set.of());
+    }
+
+    public boolean isTerminal() {
+        return TERMINAL.contains(this);
+    }
+
+    /** The word on the wire, as in {@code awaiting_approval}. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** @throws IllegalArgumentException when no status has that word */
+    public static RunStatus of(String word) {
+        return valueOf(word.toUpperCase(Locale.ROOT));
+    }
+}

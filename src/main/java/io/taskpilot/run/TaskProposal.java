@@ -1,0 +1,17 @@
+package io.taskpilot.run;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The one task the planner proposes, and what {@code create_task} must be called with. */
+public record TaskProposal(String title, String priority, String description) {
+
+    /** As the arguments of {@code create_task}. */
+    public Map<String, Object> arguments() {
+        var arguments = new LinkedHashMap<String, Object>();
+        arguments.put("title", title);
+        arguments.put("priority", priority);
+        arguments.put("description", description);
+        return arguments;
+    }
+}

@@ -1,0 +1,370 @@
+package io.taskpilot.run;
+
+import io.taskpilot.run.CallState.Stage;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The workflow {@code taskpilot}: what a run needs next, as a pure function of its state. Read {@link #next} from top to
+ * bottom and you have read a run's life.
+ */
+public final class Workflow {
+    public static final String NAME = "taskpilot";
+
+    /** A new owner neither repeats nor reports a call that another started, before its deadline and this have passed. */
+    public static final Duration DOUBT_MARGIN = Duration.ofSeconds(5);
+
+    static final String CREATE_TASK = "create_task";
+    private static final int REPAIRS = 1;
+
+    private final WorkflowSettings settings;
+
+    public Workflow(WorkflowSettings settings) {
+        this.settings = settings;
+    }
+
+    /** Never fails for a state that was folded from a history this workflow made. */
+    public Step next(RunState run) {
+        if (run.status().isTerminal()) {
+            return new Step.Done();
+        }
+        if (run.status() == RunStatus.AWAITING_APPROVAL) {
+            return new Step.Park();
+        }
+        if (run.status() == RunStatus.QUEUED) {
+            return new Step.Record(new RunEvent.Started());
+        }
+        var refused = refused(run);
+        if (refused != null) {
+            return new Step.Record(refused, Instant.MIN);
+        }
+        if (run.inputCheck() == null) {
+            return new Step.CheckText(RailPhase.INPUT, run.request().input(), null);
+        }
+        if (run.proposal() == null) {
+            return plan(run);
+        }
+        if (run.review() == null) {
+            return review(run);
+        }
+        if (run.review() == ReviewVerdict.REVIEW && run.reviewAnswer() == null) {
+            return new Step.Record(askAboutReview(run, run.proposal()));
+        }
+        return execute(run);
+    }
+
+    private Step plan(RunState run) {
+        var turns = run.turns(Agent.PLANNER);
+        if (turns.isEmpty()) {
+            return ask(run, Agent.PLANNER, 1);
+        }
+        if (last(turns).answer() instanceof AgentAnswer.Proposal proposal) {
+            return new Step.Record(
+                    new RunEvent.TaskProposed(Ids.derived(run.request().runId(), "task"), proposal.task()));
+        }
+        return askAgainOrFail(run, Agent.PLANNER, turns);
+    }
+
+    private Step review(RunState run) {
+        var turns = run.turns(Agent.REVIEWER);
+        if (turns.isEmpty()) {
+            return ask(run, Agent.REVIEWER, 1);
+        }
+        // The parser knows three words; whatever it could not read must not pass for an approval.
+        var verdict =
+                last(turns).answer() instanceof AgentAnswer.Review answer ? answer.verdict() : ReviewVerdict.REVIEW;
+        var completed = new RunEvent.ReviewCompleted(verdict);
+        if (verdict != ReviewVerdict.REJECTED) {
+            return new Step.Record(completed);
+        }
+        var problem = new Problem("policy-rejected-by-reviewer", "the reviewer rejected the proposed task");
+        return new Step.Record(List.of(completed, end(run, RunStatus.REJECTED, problem)), Instant.MIN);
+    }
+
+    private Step execute(RunState run) {
+        var turns = run.turns(Agent.EXECUTOR);
+        if (turns.isEmpty()) {
+            return ask(run, Agent.EXECUTOR, 1);
+        }
+        if (run.calls().size() > settings.maxToolCalls()) {
+            var detail = "%d tool calls (limit: %d)".formatted(run.calls().size(), settings.maxToolCalls());
+            return new Step.Record(end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
+        }
+        var open =
+                run.calls().values().stream().filter(call -> !call.isClosed()).toList();
+        if (!open.isEmpty()) {
+            return settle(run, open);
+        }
+        var answer = last(turns).answer();
+        if (answer instanceof AgentAnswer.Text text) {
+            return new Step.Record(succeeded(run, text.text()));
+        }
+        if (answer instanceof AgentAnswer.Calls) {
+            return ask(run, Agent.EXECUTOR, turns.size() + 1);
+        }
+        return askAgainOrFail(run, Agent.EXECUTOR, turns);
+    }
+
+    /** What to do for the calls that are not closed: started ones first, then what is in doubt, then what is new. */
+    private Step settle(RunState run, List<CallState> open) {
+        var started = at(open, Stage.STARTED);
+        if (!started.isEmpty()) {
+            return new Step.RunTools(started);
+        }
+        for (var call : at(open, Stage.RETURNED)) {
+            return new Step.CheckText(
+                    RailPhase.TOOL_RESULT, text(call.result()), call.call().id());
+        }
+        for (var call : at(open, Stage.IN_DOUBT)) {
+            return outOfDoubt(call);
+        }
+        var undecided = open.stream()
+                .filter(call -> call.stage() == Stage.PROPOSED || call.stage() == Stage.GRANTED)
+                .map(CallState::call)
+                .toList();
+        if (!undecided.isEmpty()) {
+            return new Step.Decide(undecided, Instant.MIN);
+        }
+        for (var call : at(open, Stage.UNKNOWN)) {
+            var reason = "the outcome of a started call is unknown";
+            return new Step.Record(
+                    askAbout(run, ApprovalKind.UNKNOWN_OUTCOME, call.call(), "tool.outcome_unknown", reason, null));
+        }
+        var held = at(open, Stage.HELD).get(0);
+        var verdict = Objects.requireNonNull(held.verdict());
+        var reason = String.join("; ", verdict.reasons());
+        return new Step.Record(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));
+    }
+
+    private static Step outOfDoubt(CallState call) {
+        var started = Objects.requireNonNull(call.started());
+        if (!started.external()) {
+            return new Step.Decide(
+                    List.of(call.call()), Instant.MIN); // its effect is its tool.completed: there was none
+        }
+        var safe = started.deadline().plus(DOUBT_MARGIN);
+        if (started.repeatable()) {
+            return new Step.Decide(List.of(call.call()), safe);
+        }
+        var unknown =
+                new RunEvent.ToolOutcomeUnknown(call.call().id(), call.call().tool(), "its node stopped");
+        return new Step.Record(List.of(unknown), safe);
+    }
+
+    /**
+     * Lays the workflow's own rules over policy's answers. A denial ends the run (unless agents are told), so beside it
+     * no allow is recorded: the state never holds an allow that is not started.
+     */
+    public List<RunEvent> decided(RunState run, List<Ruling> rulings) {
+        var verdicts = rulings.stream().map(ruling -> govern(run, ruling)).toList();
+        var stops = verdicts.stream().anyMatch(this::stops);
+        var events = new ArrayList<RunEvent>();
+        for (var i = 0; i < rulings.size(); i++) {
+            var ruling = rulings.get(i);
+            var verdict = verdicts.get(i);
+            var allowed = verdict.result() == DecisionResult.ALLOW;
+            if (allowed && stops) {
+                continue;
+            }
+            events.add(new RunEvent.PolicyDecided(
+                    ruling.call(), verdict, ruling.input(), ruling.inputSha256(), ruling.latencyMs()));
+            if (allowed) {
+                events.add(ruling.start());
+            }
+        }
+        return events;
+    }
+
+    private boolean stops(PolicyVerdict verdict) {
+        return verdict.result() == DecisionResult.ERROR
+                || (verdict.result() == DecisionResult.DENY && !settings.tellDenials());
+    }
+
+    private static PolicyVerdict govern(RunState run, Ruling ruling) {
+        var verdict = ruling.verdict();
+        var call = Objects.requireNonNull(run.calls().get(ruling.call().id()));
+        if (verdict.result() == DecisionResult.REQUIRE_APPROVAL && call.isGrantedFor(verdict.approverRoles())) {
+            return with(verdict, DecisionResult.ALLOW, verdict.rule(), "approved by a person");
+        }
+        if (verdict.result() != DecisionResult.ALLOW || call.isGrantedFor(List.of())) {
+            return verdict;
+        }
+        if (run.request().requireApproval()) {
+            return with(
+                    verdict, DecisionResult.REQUIRE_APPROVAL, "request.require_approval", "the request asks for it");
+        }
+        if (ruling.call().tool().equals(CREATE_TASK) && !isReviewed(run, ruling.call())) {
+            return with(
+                    verdict,
+                    DecisionResult.REQUIRE_APPROVAL,
+                    "proposal.mismatch",
+                    "differs from the reviewed proposal");
+        }
+        return verdict;
+    }
+
+    private static PolicyVerdict with(PolicyVerdict verdict, DecisionResult result, String rule, String reason) {
+        return new PolicyVerdict(
+                result, rule, List.of(reason), verdict.revision(), verdict.approverRoles(), verdict.approvalTtl());
+    }
+
+    /** True for the one {@code create_task} that equals the reviewed proposal; a second one is another task. */
+    static boolean isReviewed(RunState run, ToolCall call) {
+        var proposal = Objects.requireNonNull(run.proposal());
+        var another = run.calls().values().stream()
+                .anyMatch(other -> other.call().tool().equals(CREATE_TASK)
+                        && other.started() != null
+                        && !other.call().id().equals(call.id()));
+        var arguments = call.arguments();
+        var same = proposal.title().equals(arguments.get("title"))
+                && proposal.priority().equals(arguments.get("priority"))
+                && proposal.description().equals(arguments.getOrDefault("description", ""))
+                && proposal.arguments().keySet().containsAll(arguments.keySet());
+        return same && !another;
+    }
+
+    /**
+     * Ends a run from outside its steps: a cancel, a time-out, an engine that could not answer.
+     *
+     * @param status a terminal status other than succeeded
+     */
+    public List<RunEvent> stop(RunState run, RunStatus status, Problem problem) {
+        var events = new ArrayList<RunEvent>();
+        for (var call : run.calls().values()) {
+            if (call.isOpen() && call.isUnsettled()) {
+                events.add(new RunEvent.ToolOutcomeUnknown(
+                        call.call().id(), call.call().tool(), problem.detail()));
+            }
+        }
+        events.add(end(run, status, problem));
+        return events;
+    }
+
+    /** The end that a refusal means, or null when nothing refused. */
+    private @Nullable List<RunEvent> refused(RunState run) {
+        var refusal = run.refusal();
+        if (refusal instanceof RunEvent.GuardrailChecked check) {
+            return check.result() == DecisionResult.ERROR
+                    ? stop(run, RunStatus.FAILED, new Problem("guardrails-unavailable", check.reason()))
+                    : stop(
+                            run,
+                            RunStatus.BLOCKED,
+                            new Problem("guardrails-blocked", check.rail() + ": " + check.reason()));
+        }
+        if (refusal instanceof RunEvent.PolicyDecided decided) {
+            var verdict = decided.verdict();
+            if (!stops(verdict)) {
+                return null;
+            }
+            var reason = verdict.rule() + ": " + String.join("; ", verdict.reasons());
+            return verdict.result() == DecisionResult.ERROR
+                    ? stop(run, RunStatus.FAILED, new Problem("policy-unavailable", reason))
+                    : stop(run, RunStatus.REJECTED, new Problem("policy-denied", reason));
+        }
+        if (refusal instanceof RunEvent.ApprovalDecided decided) {
+            return switch (decided.answer()) {
+                case ABORT -> stop(run, RunStatus.CANCELLED, new Problem("caller-aborted", decided.reason()));
+                case EXPIRED ->
+                    stop(run, RunStatus.REJECTED, new Problem("policy-approval-expired", "nobody answered in time"));
+                default -> stop(run, RunStatus.REJECTED, new Problem("policy-rejected-by-approver", decided.reason()));
+            };
+        }
+        return null;
+    }
+
+    private Step askAgainOrFail(RunState run, Agent agent, List<AgentTurn> turns) {
+        var invalid = 0;
+        for (var i = turns.size() - 1; i >= 0 && turns.get(i).answer() instanceof AgentAnswer.Invalid; i--) {
+            invalid++;
+        }
+        if (invalid <= REPAIRS) {
+            return ask(run, agent, turns.size() + 1);
+        }
+        var errors = last(turns).answer() instanceof AgentAnswer.Invalid answer ? answer.errors() : List.<String>of();
+        var detail = "%s gave no valid answer: %s".formatted(agent.title(), String.join("; ", errors));
+        return new Step.Record(end(run, RunStatus.FAILED, new Problem("provider-invalid-answer", detail)));
+    }
+
+    private static Step ask(RunState run, Agent agent, int turn) {
+        var started = new RunEvent.AgentStarted(agent, turn);
+        return started.equals(run.openTurn()) ? new Step.AskAgent(agent, turn) : new Step.Record(started);
+    }
+
+    private RunEvent askAboutReview(RunState run, TaskProposal proposal) {
+        var call = new ToolCall("review", Agent.EXECUTOR, CREATE_TASK, proposal.arguments());
+        return askAbout(run, ApprovalKind.REVIEW, call, "reviewer", "the reviewer asks for a person", null);
+    }
+
+    private RunEvent askAbout(
+            RunState run,
+            ApprovalKind kind,
+            ToolCall call,
+            String rule,
+            String reason,
+            @Nullable PolicyVerdict verdict) {
+        var roles = verdict == null || verdict.approverRoles().isEmpty()
+                ? settings.approverRoles()
+                : verdict.approverRoles();
+        var ttl = verdict == null || verdict.approvalTtl().isZero() ? settings.approvalTtl() : verdict.approvalTtl();
+        var runId = run.request().runId();
+        return new RunEvent.ApprovalRequested(
+                approvalId(run),
+                kind,
+                call,
+                call.digest(runId),
+                rule,
+                reason,
+                verdict == null ? "" : verdict.revision(),
+                roles,
+                run.lastAt().plus(ttl));
+    }
+
+    private static UUID approvalId(RunState run) {
+        return Ids.derived(run.request().runId(), "approval:" + (run.approvals() + 1));
+    }
+
+    private static RunEvent succeeded(RunState run, String text) {
+        var output = new RunOutput(text, tasks(run), denied(run));
+        return new RunEvent.Ended(RunStatus.SUCCEEDED, output, null, List.of());
+    }
+
+    private static RunEvent end(RunState run, RunStatus status, Problem problem) {
+        var unsettled = run.calls().values().stream()
+                .filter(CallState::isUnsettled)
+                .map(call -> call.call().id())
+                .toList();
+        return new RunEvent.Ended(status, null, problem, unsettled);
+    }
+
+    private static List<UUID> tasks(RunState run) {
+        var executed = run.calls().values().stream()
+                .anyMatch(call ->
+                        call.call().tool().equals(CREATE_TASK) && call.stage() == Stage.SETTLED && !call.error());
+        return executed && run.taskId() != null ? List.of(run.taskId()) : List.of();
+    }
+
+    private static List<String> denied(RunState run) {
+        return run.calls().values().stream()
+                .filter(call -> call.stage() == Stage.REFUSED)
+                .map(call -> call.call().tool())
+                .toList();
+    }
+
+    private static List<CallState> at(List<CallState> calls, Stage stage) {
+        return calls.stream().filter(call -> call.stage() == stage).toList();
+    }
+
+    /** A tool's result as the text that rails check and agents read. */
+    public static String text(@Nullable Object result) {
+        return result instanceof String text ? text : CanonicalJson.of(result);
+    }
+
+    private static AgentTurn last(List<AgentTurn> turns) {
+        return turns.get(turns.size() - 1);
+    }
+}
