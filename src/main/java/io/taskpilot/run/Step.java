@@ -12,12 +12,12 @@ public sealed interface Step {
      *
      * @param notBefore database time to wait for; {@link Instant#MIN} for none
      */
-    record Record(List<RunEvent> events, Instant notBefore) implements Step {
-        public Record {
+    record Append(List<RunEvent> events, Instant notBefore) implements Step {
+        public Append {
             events = List.copyOf(events);
         }
 
-        Record(RunEvent event) {
+        Append(RunEvent event) {
             this(List.of(event), Instant.MIN);
         }
     }

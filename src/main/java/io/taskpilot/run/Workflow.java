@@ -37,11 +37,11 @@ public final class Workflow {
             return new Step.Park();
         }
         if (run.status() == RunStatus.QUEUED) {
-            return new Step.Record(new RunEvent.Started());
+            return new Step.Append(new RunEvent.Started());
         }
         var refused = refused(run);
         if (refused != null) {
-            return new Step.Record(refused, Instant.MIN);
+            return new Step.Append(refused, Instant.MIN);
         }
         if (run.inputCheck() == null) {
             return new Step.CheckText(RailPhase.INPUT, run.request().input(), null);
@@ -53,7 +53,7 @@ public final class Workflow {
             return review(run);
         }
         if (run.review() == ReviewVerdict.REVIEW && run.reviewAnswer() == null) {
-            return new Step.Record(askAboutReview(run, run.proposal()));
+            return new Step.Append(askAboutReview(run, run.proposal()));
         }
         return execute(run);
     }
@@ -64,7 +64,7 @@ public final class Workflow {
             return ask(run, Agent.PLANNER, 1);
         }
         if (last(turns).answer() instanceof AgentAnswer.Proposal proposal) {
-            return new Step.Record(
+            return new Step.Append(
                     new RunEvent.TaskProposed(Ids.derived(run.request().runId(), "task"), proposal.task()));
         }
         return askAgainOrFail(run, Agent.PLANNER, turns);
@@ -80,10 +80,10 @@ public final class Workflow {
                 last(turns).answer() instanceof AgentAnswer.Review answer ? answer.verdict() : ReviewVerdict.REVIEW;
         var completed = new RunEvent.ReviewCompleted(verdict);
         if (verdict != ReviewVerdict.REJECTED) {
-            return new Step.Record(completed);
+            return new Step.Append(completed);
         }
         var problem = new Problem("policy-rejected-by-reviewer", "the reviewer rejected the proposed task");
-        return new Step.Record(List.of(completed, end(run, RunStatus.REJECTED, problem)), Instant.MIN);
+        return new Step.Append(List.of(completed, end(run, RunStatus.REJECTED, problem)), Instant.MIN);
     }
 
     private Step execute(RunState run) {
@@ -93,7 +93,7 @@ public final class Workflow {
         }
         if (run.calls().size() > settings.maxToolCalls()) {
             var detail = "%d tool calls (limit: %d)".formatted(run.calls().size(), settings.maxToolCalls());
-            return new Step.Record(end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
+            return new Step.Append(end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
         }
         var open =
                 run.calls().values().stream().filter(call -> !call.isClosed()).toList();
@@ -102,7 +102,7 @@ public final class Workflow {
         }
         var answer = last(turns).answer();
         if (answer instanceof AgentAnswer.Text text) {
-            return new Step.Record(succeeded(run, text.text()));
+            return new Step.Append(succeeded(run, text.text()));
         }
         if (answer instanceof AgentAnswer.Calls) {
             return ask(run, Agent.EXECUTOR, turns.size() + 1);
@@ -132,13 +132,13 @@ public final class Workflow {
         }
         for (var call : at(open, Stage.UNKNOWN)) {
             var reason = "the outcome of a started call is unknown";
-            return new Step.Record(
+            return new Step.Append(
                     askAbout(run, ApprovalKind.UNKNOWN_OUTCOME, call.call(), "tool.outcome_unknown", reason, null));
         }
         var held = at(open, Stage.HELD).get(0);
         var verdict = Objects.requireNonNull(held.verdict());
         var reason = String.join("; ", verdict.reasons());
-        return new Step.Record(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));
+        return new Step.Append(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));
     }
 
     private static Step outOfDoubt(CallState call) {
@@ -153,7 +153,7 @@ public final class Workflow {
         }
         var unknown =
                 new RunEvent.ToolOutcomeUnknown(call.call().id(), call.call().tool(), "its node stopped");
-        return new Step.Record(List.of(unknown), safe);
+        return new Step.Append(List.of(unknown), safe);
     }
 
     /**
@@ -287,12 +287,12 @@ public final class Workflow {
         }
         var errors = last(turns).answer() instanceof AgentAnswer.Invalid answer ? answer.errors() : List.<String>of();
         var detail = "%s gave no valid answer: %s".formatted(agent.title(), String.join("; ", errors));
-        return new Step.Record(end(run, RunStatus.FAILED, new Problem("provider-invalid-answer", detail)));
+        return new Step.Append(end(run, RunStatus.FAILED, new Problem("provider-invalid-answer", detail)));
     }
 
     private static Step ask(RunState run, Agent agent, int turn) {
         var started = new RunEvent.AgentStarted(agent, turn);
-        return started.equals(run.openTurn()) ? new Step.AskAgent(agent, turn) : new Step.Record(started);
+        return started.equals(run.openTurn()) ? new Step.AskAgent(agent, turn) : new Step.Append(started);
     }
 
     private RunEvent askAboutReview(RunState run, TaskProposal proposal) {
