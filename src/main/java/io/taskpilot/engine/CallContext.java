@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.resilience.Deadline;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -26,6 +27,13 @@ public final class CallContext {
     /** For a call that belongs to no run, and so needs no lease. */
     public static CallContext ofRequest(String requestId, Deadline deadline) {
         return new CallContext(requestId, deadline, () -> true);
+    }
+
+    /** The same call with less time: aborted with this one, and not longer than {@code budget} from now. */
+    public CallContext within(Duration budget) {
+        var shorter = new CallContext(requestId, deadline.within(budget), this::mayStart);
+        onAbort(shorter::abort);
+        return shorter;
     }
 
     /** Sent on as {@code X-Request-Id}, and in every log line. */

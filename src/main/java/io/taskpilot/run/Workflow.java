@@ -19,7 +19,7 @@ public final class Workflow {
     /** A new owner neither repeats nor reports a call that another started, before its deadline and this have passed. */
     public static final Duration DOUBT_MARGIN = Duration.ofSeconds(5);
 
-    static final String CREATE_TASK = "create_task";
+    public static final String CREATE_TASK = "create_task";
     private static final int REPAIRS = 1;
 
     private final WorkflowSettings settings;
@@ -214,7 +214,7 @@ public final class Workflow {
     }
 
     /** True for the one {@code create_task} that equals the reviewed proposal; a second one is another task. */
-    static boolean isReviewed(RunState run, ToolCall call) {
+    public static boolean isReviewed(RunState run, ToolCall call) {
         var proposal = Objects.requireNonNull(run.proposal());
         var another = run.calls().values().stream()
                 .anyMatch(other -> other.call().tool().equals(CREATE_TASK)

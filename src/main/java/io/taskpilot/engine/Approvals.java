@@ -1,0 +1,67 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.Journal.Decision;
+import io.taskpilot.engine.Runs.Answer;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Failure.Kind;
+import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Roles;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunState;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+
+/** Who may answer what, and when: the decisions of the parked append. Pure. */
+final class Approvals {
+    private Approvals() {}
+
+    /** Records an answer, or throws the {@link Failure} that says why it may not be given. */
+    static Decision answer(UUID approvalId, Answer answer) {
+        return (run, now) -> {
+            var asked = pending(run, approvalId);
+            if (!now.isBefore(asked.expiresAt())) {
+                throw Failure.of(Kind.GONE, "caller-approval-expired", "expired at " + asked.expiresAt());
+            }
+            if (run.request().principal().equals(answer.principal()) && !answer.mayAnswerOwn()) {
+                throw Failure.of(Kind.DENIED, "caller-own-request", "who asked for a run cannot answer for it");
+            }
+            if (!Roles.anyOf(answer.roles(), asked.roles())) {
+                throw Failure.of(Kind.DENIED, "caller-role-missing", "one of these roles is needed: " + asked.roles());
+            }
+            if (!asked.kind().answers().contains(answer.answer())) {
+                var possible = asked.kind().answers().stream()
+                        .map(ApprovalAnswer::word)
+                        .toList();
+                throw Failure.invalid(
+                        "/answer",
+                        "%s (expected: one of %s)".formatted(answer.answer().word(), possible));
+            }
+            return List.of(new RunEvent.ApprovalDecided(
+                    approvalId, answer.answer(), answer.principal(), answer.roles(), answer.reason(), answer.result()));
+        };
+    }
+
+    /** Records that nobody answered in time; does nothing if somebody did. */
+    static List<RunEvent> expire(RunState run, Instant now) {
+        var asked = run.asked();
+        if (asked == null || now.isBefore(asked.expiresAt())) {
+            return List.of();
+        }
+        return List.of(new RunEvent.ApprovalDecided(
+                asked.approvalId(), ApprovalAnswer.EXPIRED, "keeper", List.of(), "expired", null));
+    }
+
+    /** The 409 of a second answer. */
+    static Failure alreadyAnswered(String first) {
+        return Failure.of(Kind.CONFLICT, "caller-approval-answered", "already answered: " + first);
+    }
+
+    private static RunEvent.ApprovalRequested pending(RunState run, UUID approvalId) {
+        var asked = run.asked();
+        if (asked == null || !asked.approvalId().equals(approvalId)) {
+            throw alreadyAnswered("see the approval");
+        }
+        return asked;
+    }
+}

@@ -1,0 +1,211 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Agent;
+import io.taskpilot.run.CallState;
+import io.taskpilot.run.CallState.Stage;
+import io.taskpilot.run.CanonicalJson;
+import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.run.Ruling;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunState;
+import io.taskpilot.run.ToolCall;
+import io.taskpilot.run.Workflow;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one way to a tool. It asks policy, and runs what the journal says has started; nobody else holds a {@link Tool}.
+ */
+public final class Dispatcher {
+    /** A call must end by its deadline, and its deadline is never further away than this. */
+    static final Duration LONGEST_CALL = Duration.ofSeconds(60);
+
+    private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
+
+    private final Map<String, Tool> tools;
+    private final Map<String, Function<Map<String, Object>, List<String>>> checks;
+    private final PolicyEngine policy;
+    private final EngineSettings settings;
+    private final Lease lease;
+    private final Patience patience;
+
+    /** @param argumentCheck makes, from a JSON Schema, a function that lists what is wrong with arguments */
+    Dispatcher(
+            List<Tool> tools,
+            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
+            PolicyEngine policy,
+            EngineSettings settings,
+            Lease lease,
+            Patience patience) {
+        this.tools = tools.stream().collect(Collectors.toMap(tool -> tool.spec().name(), tool -> tool));
+        this.checks = tools.stream()
+                .collect(Collectors.toMap(
+                        tool -> tool.spec().name(),
+                        tool -> argumentCheck.apply(tool.spec().parameters())));
+        this.policy = policy;
+        this.settings = settings;
+        this.lease = lease;
+        this.patience = patience;
+    }
+
+    /** The tools policy lets this run's executor be offered. Courtesy: every call is decided all the same. */
+    Future<List<Tool.Spec>> offered(RunState run, CallContext call) {
+        Map<String, Object> input = Map.of(
+                "agent_type", Agent.EXECUTOR.title(),
+                "principal", principal(run),
+                "tenant", run.request().tenant(),
+                "tools", List.copyOf(tools.keySet()),
+                "environment", settings.environment());
+        return patiently(call, () -> policy.offered(input, call.within(settings.policyTimeout())))
+                .map(names -> names.stream()
+                        .filter(tools::containsKey)
+                        .distinct()
+                        .map(name -> tool(name).spec())
+                        .toList());
+    }
+
+    /** Policy's answer on each call, all asked at once; the lack of one is an answer too. Fails only when aborted. */
+    Future<List<Ruling>> decide(RunState run, List<ToolCall> calls, CallContext call) {
+        var rulings = calls.stream().map(asked -> decide(run, asked, call)).toList();
+        return Future.all(rulings).map(all -> all.list());
+    }
+
+    private Future<Ruling> decide(RunState run, ToolCall asked, CallContext call) {
+        var input = input(run, asked);
+        var began = System.nanoTime();
+        return patiently(call, () -> policy.decide(input, call.within(settings.policyTimeout())))
+                .recover(cause ->
+                        call.isAborted() ? Future.failedFuture(cause) : Future.succeededFuture(noVerdict(cause)))
+                .map(verdict -> new Ruling(
+                        asked,
+                        verdict,
+                        input,
+                        CanonicalJson.sha256(input),
+                        (System.nanoTime() - began) / 1e6,
+                        start(run, asked)));
+    }
+
+    private <T> Future<T> patiently(CallContext call, Supplier<Future<T>> question) {
+        return settings.onPolicyError() == OnError.WAIT ? patience.insist(call, question) : question.get();
+    }
+
+    private static PolicyVerdict noVerdict(Throwable cause) {
+        return PolicyVerdict.error("policy-unavailable", Failure.from(cause).detail());
+    }
+
+    private RunEvent.ToolStarted start(RunState run, ToolCall call) {
+        var tool = tools.get(call.tool());
+        var timeout = tool == null ? DEFAULT_TIMEOUT : tool.spec().timeout();
+        var bounded = timeout.compareTo(LONGEST_CALL) > 0 ? LONGEST_CALL : timeout;
+        return new RunEvent.ToolStarted(
+                call.id(),
+                call.tool(),
+                call.key(run.request().runId()),
+                lease.now().plus(bounded),
+                tool != null && tool.spec().external(),
+                tool != null && tool.isRepeatable(call.arguments()));
+    }
+
+    /** What policy sees of a call: the document of {@code conf/policy}. */
+    private Map<String, Object> input(RunState run, ToolCall call) {
+        var tool = tools.get(call.tool());
+        var state = run.calls().get(call.id());
+        var input = new LinkedHashMap<String, Object>();
+        input.put("tool_name", call.tool());
+        input.put("agent_type", call.agent().title());
+        input.put("parameters", call.arguments());
+        input.put("run_id", "run_" + run.request().runId());
+        input.put("request_id", run.request().requestId());
+        input.put("tenant", run.request().tenant());
+        input.put("principal", principal(run));
+        input.put("tool", Map.of("idempotent", tool != null && tool.isRepeatable(call.arguments())));
+        input.put("history", Map.of("tool_calls", count(run, true), "denied", count(run, false)));
+        input.put("approval", state == null ? null : approval(run, state));
+        input.put("environment", settings.environment());
+        return input;
+    }
+
+    private static Map<String, Object> principal(RunState run) {
+        return Map.of("id", run.request().principal(), "roles", run.request().roles());
+    }
+
+    private static long count(RunState run, boolean started) {
+        return run.calls().values().stream()
+                .filter(call -> started ? call.started() != null : call.stage() == Stage.REFUSED)
+                .count();
+    }
+
+    private static @Nullable Map<String, Object> approval(RunState run, CallState state) {
+        var answer = state.answer();
+        return answer == null
+                ? null
+                : Map.of(
+                        "digest", state.call().digest(run.request().runId()),
+                        "by", answer.by(),
+                        "roles", answer.roles());
+    }
+
+    /**
+     * Runs a call whose start is committed, or says how far it got. Never fails: what breaks an external call leaves its
+     * outcome unknown, what breaks another refuses it.
+     */
+    Future<RunEvent> run(RunState run, CallState state, CallContext call) {
+        var asked = state.call();
+        var started = Objects.requireNonNull(state.started());
+        var tool = tools.get(asked.tool());
+        if (tool == null) {
+            return Future.succeededFuture(refused(asked, "no such tool"));
+        }
+        var mistakes = check(asked);
+        if (!mistakes.isEmpty()) {
+            return Future.succeededFuture(refused(asked, "invalid arguments: " + String.join("; ", mistakes)));
+        }
+        var left = Duration.between(lease.now(), started.deadline());
+        var invocation = new Tool.Invocation(
+                run.request().runId(),
+                asked.id(),
+                started.key(),
+                run.request().tenant(),
+                asked.arguments(),
+                asked.tool().equals(Workflow.CREATE_TASK) && Workflow.isReviewed(run, asked) ? run.taskId() : null);
+        return Future.<Void>succeededFuture()
+                .compose(unused -> tool.run(invocation, call.within(left.isNegative() ? Duration.ZERO : left)))
+                .otherwise(cause -> tool.spec().external()
+                        ? new Tool.Outcome.Unknown(Failure.from(cause).detail())
+                        : new Tool.Outcome.Refused(Failure.from(cause).detail()))
+                .map(outcome -> event(asked, outcome));
+    }
+
+    private List<String> check(ToolCall call) {
+        var check = checks.get(call.tool());
+        return check == null ? List.of() : check.apply(call.arguments());
+    }
+
+    private static RunEvent event(ToolCall call, Tool.Outcome outcome) {
+        if (outcome instanceof Tool.Outcome.Returned returned) {
+            return new RunEvent.ToolCompleted(call.id(), call.tool(), false, returned.result(), returned.changes());
+        }
+        if (outcome instanceof Tool.Outcome.Unknown unknown) {
+            return new RunEvent.ToolOutcomeUnknown(call.id(), call.tool(), unknown.cause());
+        }
+        return refused(call, ((Tool.Outcome.Refused) outcome).reason());
+    }
+
+    static RunEvent refused(ToolCall call, String reason) {
+        return new RunEvent.ToolCompleted(call.id(), call.tool(), true, reason, List.of());
+    }
+
+    private Tool tool(String name) {
+        return Objects.requireNonNull(tools.get(name));
+    }
+}

@@ -1,0 +1,165 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.run.Problem;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunState;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.run.Workflow;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The runs this node drives, spread over its agent loops. Safe to use from any thread. */
+final class Drivers {
+    private static final Logger log = LoggerFactory.getLogger(Drivers.class);
+
+    private record Pinned(Context context, RunDriver driver) {}
+
+    private final Vertx vertx;
+    private final Workflow workflow;
+    private final StepPerformer performer;
+    private final Journal journal;
+    private final Lease lease;
+    private final int limit;
+    private final List<Context> loops = new CopyOnWriteArrayList<>();
+    private final Map<UUID, Pinned> runToDriver = new ConcurrentHashMap<>();
+    private final AtomicInteger slots = new AtomicInteger();
+    private final AtomicInteger turn = new AtomicInteger();
+    private volatile boolean closing;
+
+    Drivers(Vertx vertx, Workflow workflow, StepPerformer performer, Journal journal, Lease lease, int limit) {
+        this.vertx = vertx;
+        this.workflow = workflow;
+        this.performer = performer;
+        this.journal = journal;
+        this.lease = lease;
+        this.limit = limit;
+    }
+
+    /** Adds an event loop to drive runs on. */
+    void enlist(Context loop) {
+        loops.add(loop);
+    }
+
+    /** Takes a place for a run; false when there is none, or the node is closing. Give it back, or drive. */
+    boolean reserve() {
+        if (closing) {
+            return false;
+        }
+        if (slots.incrementAndGet() > limit) {
+            slots.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    void giveBack() {
+        slots.decrementAndGet();
+    }
+
+    int free() {
+        return closing ? 0 : Math.max(0, limit - slots.get());
+    }
+
+    int inFlight() {
+        return runToDriver.size();
+    }
+
+    /**
+     * Drives a run in a place that was reserved.
+     *
+     * @param first what to append before anything else
+     */
+    void drive(long fence, RunState state, List<RunEvent> first) {
+        drive(fence, state, first, driver -> {});
+    }
+
+    /** Ends a run that took its nodes down again and again, instead of trying once more. */
+    void end(long fence, RunState state, List<RunEvent> first, Problem problem) {
+        drive(fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
+    }
+
+    private void drive(long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
+        var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
+        loop.runOnContext(unused -> {
+            var runId = state.request().runId();
+            var driver = new RunDriver(vertx, workflow, performer, journal, lease, fence, state);
+            var pinned = new Pinned(loop, driver);
+            runToDriver.put(runId, pinned);
+            before.accept(driver);
+            if (closing) {
+                driver.release();
+            }
+            driver.drive(first).onComplete(done -> {
+                runToDriver.remove(runId, pinned);
+                giveBack();
+            });
+        });
+    }
+
+    /** False when this node does not drive the run. */
+    boolean cancel(UUID runId) {
+        var pinned = runToDriver.get(runId);
+        if (pinned != null) {
+            pinned.context().runOnContext(unused -> pinned.driver().cancel());
+        }
+        return pinned != null;
+    }
+
+    /** Drops every run without a write: this node may not act for them any more. */
+    void abandonAll() {
+        log.warn("abandoning all runs count={}", runToDriver.size());
+        runToDriver
+                .values()
+                .forEach(pinned ->
+                        pinned.context().runOnContext(unused -> pinned.driver().abandon()));
+    }
+
+    /**
+     * Gives every run back; completes when none is left, or after {@code grace}, when what is left is dropped (a later
+     * owner finds its started calls in doubt).
+     */
+    Future<Void> releaseAll(Duration grace) {
+        closing = true;
+        runToDriver
+                .values()
+                .forEach(pinned ->
+                        pinned.context().runOnContext(unused -> pinned.driver().release()));
+        return whenEmpty(System.nanoTime() + grace.toNanos());
+    }
+
+    private Future<Void> whenEmpty(long untilNanos) {
+        if (runToDriver.isEmpty()) {
+            return Future.succeededFuture();
+        }
+        if (untilNanos - System.nanoTime() < 0) {
+            abandonAll();
+            return Future.succeededFuture();
+        }
+        return vertx.timer(20, TimeUnit.MILLISECONDS).compose(unused -> whenEmpty(untilNanos));
+    }
+
+    /** Completes once every loop has taken a turn: proof that they turn. */
+    Future<Void> ping() {
+        var answers = loops.stream()
+                .map(loop -> {
+                    var answered = Promise.<Void>promise();
+                    loop.runOnContext(unused -> answered.complete());
+                    return answered.future();
+                })
+                .toList();
+        return Future.all(answers).mapEmpty();
+    }
+}

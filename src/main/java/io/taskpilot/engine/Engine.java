@@ -1,0 +1,157 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Problem;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunRequest;
+import io.taskpilot.run.RunState;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.run.Workflow;
+import io.vertx.core.DeploymentOptions;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** The engine, put together from its ports: accepts runs, has them driven, takes people's answers. */
+public final class Engine implements Runs {
+    private final Vertx vertx;
+    private final Journal journal;
+    private final RunReader reader;
+    private final Signals signals;
+    private final Lease lease;
+    private final Workflow workflow;
+    private final Drivers drivers;
+    private final EngineSettings settings;
+    private @Nullable String keeperId;
+
+    /** @param argumentCheck makes, from a tool's JSON Schema, a function that lists what is wrong with arguments */
+    public Engine(
+            Vertx vertx,
+            EngineSettings settings,
+            Journal journal,
+            RunReader reader,
+            Signals signals,
+            Lease lease,
+            Agents agents,
+            Guardrails guardrails,
+            PolicyEngine policy,
+            List<Tool> tools,
+            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck) {
+        this.vertx = vertx;
+        this.settings = settings;
+        this.journal = journal;
+        this.reader = reader;
+        this.signals = signals;
+        this.lease = lease;
+        workflow = new Workflow(settings.workflow());
+        var patience = new Patience(vertx);
+        var rails = new RailGate(guardrails, settings, patience);
+        var dispatcher = new Dispatcher(tools, argumentCheck, policy, settings, lease, patience);
+        var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings);
+        drivers = new Drivers(vertx, workflow, performer, journal, lease, settings.runs());
+    }
+
+    /**
+     * Completes once this node may accept runs.
+     *
+     * @param loops agent event loops
+     * @param sole no other server can be there, so what an earlier one left is taken at once
+     */
+    public Future<Void> start(int loops, boolean sole) {
+        return vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
+                .compose(unused -> vertx.deployVerticle(new Keeper(journal, signals, drivers, lease, sole)))
+                .onSuccess(id -> keeperId = id)
+                .mapEmpty();
+    }
+
+    /** Gives every run back and leaves the node table; what is not done within {@code grace} is dropped. */
+    public Future<Void> stop(Duration grace) {
+        return drivers.releaseAll(grace)
+                .compose(unused -> keeperId == null ? Future.succeededFuture() : vertx.undeploy(keeperId))
+                .compose(unused -> journal.deregister(lease.nodeId()));
+    }
+
+    @Override
+    public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
+        if (!drivers.reserve()) {
+            var detail =
+                    "%d runs are in flight on this node (limit: %d)".formatted(drivers.inFlight(), settings.runs());
+            return Future.failedFuture(Failure.overloaded("overload-runs", detail, Duration.ofSeconds(1)));
+        }
+        return journal.create(request, key, true)
+                .onFailure(cause -> drivers.giveBack())
+                .map(created -> {
+                    if (created.replayed()) {
+                        drivers.giveBack();
+                    } else {
+                        var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
+                        drivers.drive(created.fence(), RunState.of(List.of(accepted)), List.of());
+                    }
+                    return new Submission(created.runId(), created.replayed());
+                });
+    }
+
+    @Override
+    public Future<RunStatus> cancel(UUID runId, String principal) {
+        var problem = new Problem("caller-cancelled", "cancelled by " + principal);
+        return journal.requestCancel(runId).compose(status -> {
+            if (status.isTerminal()) {
+                return Future.succeededFuture(status);
+            }
+            signals.cancelRequested(runId);
+            if (drivers.cancel(runId)) {
+                return Future.succeededFuture(status);
+            }
+            return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))
+                    .map(RunState::status)
+                    .recover(cause -> cause instanceof Journal.LostRun // its owner has the request, or will
+                            ? Future.succeededFuture(status)
+                            : Future.failedFuture(cause));
+        });
+    }
+
+    private List<RunEvent> cancelUnowned(RunState run, Problem problem) {
+        return run.status().isTerminal() ? List.of() : workflow.stop(run, RunStatus.CANCELLED, problem);
+    }
+
+    @Override
+    public Future<Void> answer(UUID approvalId, Answer answer) {
+        return reader.approval(approvalId).compose(approval -> {
+            var first = approval.answered();
+            if (first != null) {
+                return Future.failedFuture(
+                        first.answer() == ApprovalAnswer.EXPIRED
+                                ? Failure.of(Failure.Kind.GONE, "caller-approval-expired", "expired at " + first.at())
+                                : Approvals.alreadyAnswered("%s by %s at %s"
+                                        .formatted(first.answer().word(), first.by(), first.at())));
+            }
+            return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer))
+                    .onSuccess(unused -> signals.claimable())
+                    .mapEmpty();
+        });
+    }
+
+    @Override
+    public Future<RunWatch> watch(UUID runId, long after) {
+        return reader.run(runId).compose(run -> {
+            if (after < 0 || after > run.lastSeq()) {
+                var detail = "%d (expected: 0 to %d, the last event)".formatted(after, run.lastSeq());
+                return Future.failedFuture(Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", detail));
+            }
+            return RunWatch.open(vertx, reader, signals, runId, after);
+        });
+    }
+
+    /** Runs driven by this node now. */
+    public int inFlight() {
+        return drivers.inFlight();
+    }
+}

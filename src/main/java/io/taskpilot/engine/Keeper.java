@@ -1,0 +1,197 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.Journal.Claim;
+import io.taskpilot.engine.Journal.Heartbeat;
+import io.taskpilot.run.Problem;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunState;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps this node alive in the node table, takes runs that nobody owns, and closes what has expired. Recovery after a
+ * crash is nothing but this: the dead node is declared, then its runs are claimed.
+ */
+final class Keeper extends VerticleBase {
+    private static final Logger log = LoggerFactory.getLogger(Keeper.class);
+    private static final long HEARTBEAT_MILLIS = 2_000;
+    private static final long CLAIM_MILLIS = 500;
+    private static final long EXPIRY_MILLIS = 1_000;
+    private static final long CLEAN_UP_MILLIS = 3_600_000;
+    private static final long LOOPS_SILENT_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final int EXPIRIES = 50;
+    private static final int POISONED = 3;
+
+    private final Journal journal;
+    private final Signals signals;
+    private final Drivers drivers;
+    private final Lease lease;
+    private final boolean sole;
+    private long loopsAnsweredNanos = System.nanoTime();
+    private long renewingSinceNanos = System.nanoTime();
+    private boolean claiming;
+    private boolean claimAgain;
+    private boolean closing;
+
+    /** @param sole no other server can be there: it holds the lock of the data directory */
+    Keeper(Journal journal, Signals signals, Drivers drivers, Lease lease, boolean sole) {
+        this.journal = journal;
+        this.signals = signals;
+        this.drivers = drivers;
+        this.lease = lease;
+        this.sole = sole;
+    }
+
+    /** Completes once this node is in the table and has seen to what an earlier one left. */
+    @Override
+    public Future<?> start() {
+        return register()
+                .compose(unused -> sole ? journal.declareDead(lease.nodeId(), true) : Future.succeededFuture(0))
+                .onSuccess(dead -> begin());
+    }
+
+    private void begin() {
+        signals.onClaimable(() -> context.runOnContext(unused -> claim()));
+        signals.onCancelRequested(drivers::cancel);
+        every(HEARTBEAT_MILLIS, this::heartbeat);
+        every(EXPIRY_MILLIS, this::expireApprovals);
+        every(CLEAN_UP_MILLIS, journal::cleanUp);
+        vertx.setPeriodic(CLAIM_MILLIS, unused -> claim());
+        claim();
+    }
+
+    /** Repeats a task that long after it ended, whatever came of it. */
+    private void every(long millis, Supplier<Future<?>> task) {
+        vertx.timer(millis, TimeUnit.MILLISECONDS)
+                .compose(unused -> closing ? Future.succeededFuture() : task.get())
+                .onFailure(cause -> log.warn("keeper task failed cause={}", cause.toString()))
+                .onComplete(unused -> {
+                    if (!closing) {
+                        every(millis, task);
+                    }
+                });
+    }
+
+    private Future<Void> register() {
+        var sent = System.nanoTime();
+        return journal.register().map(beat -> {
+            renewingSinceNanos = sent;
+            lease.renewed(beat.nodeId(), sent, beat.at());
+            log.info("node registered node_id={}", beat.nodeId());
+            return null;
+        });
+    }
+
+    /** A node whose loops do not turn must not look alive. */
+    private Future<?> heartbeat() {
+        drivers.ping().onSuccess(unused -> loopsAnsweredNanos = System.nanoTime());
+        if (System.nanoTime() - loopsAnsweredNanos > LOOPS_SILENT_NANOS) {
+            return Future.failedFuture("an agent loop has not answered for 5 s");
+        }
+        var sent = System.nanoTime();
+        return journal.heartbeat(lease.nodeId())
+                .compose(beat -> renewed(sent, beat))
+                .onFailure(cause -> renewingSinceNanos = System.nanoTime());
+    }
+
+    private Future<Void> renewed(long sent, @Nullable Heartbeat beat) {
+        if (beat == null) {
+            log.error("declared dead by another node node_id={}", lease.nodeId());
+            lease.lost();
+            drivers.abandonAll();
+            return register();
+        }
+        lease.renewed(beat.nodeId(), sent, beat.at());
+        beat.cancelRequested().forEach(drivers::cancel);
+        return Future.succeededFuture();
+    }
+
+    /** One claim at a time; a wake-up that comes meanwhile asks for another. */
+    private void claim() {
+        if (closing || claiming) {
+            claimAgain = true;
+            return;
+        }
+        claiming = true;
+        claimAgain = false;
+        declare()
+                .compose(unused -> claimFree())
+                .onFailure(cause -> log.warn("claim failed cause={}", cause.toString()))
+                .onComplete(unused -> {
+                    claiming = false;
+                    if (claimAgain) {
+                        claim();
+                    }
+                });
+    }
+
+    /** Only a node whose own renewals held for a whole term may judge others: after an outage all look expired. */
+    private Future<Integer> declare() {
+        var settled = System.nanoTime() - renewingSinceNanos > Lease.TERM.toNanos();
+        return settled ? journal.declareDead(lease.nodeId(), false) : Future.succeededFuture(0);
+    }
+
+    private Future<Void> claimFree() {
+        var free = drivers.free();
+        if (free == 0 || !lease.isHeld()) {
+            return Future.succeededFuture();
+        }
+        return journal.claim(free).compose(claims -> {
+            var taken = claims.stream().map(this::take).toList();
+            return taken.isEmpty()
+                    ? Future.succeededFuture()
+                    : Future.join(taken).mapEmpty();
+        });
+    }
+
+    private Future<Void> take(Claim claim) {
+        return journal.history(claim.runId())
+                .<Void>map(history -> {
+                    drive(claim, RunState.of(history));
+                    return null;
+                })
+                .recover(cause -> {
+                    log.error("claimed run cannot be driven run_id={}", claim.runId(), cause);
+                    return journal.release(claim.runId(), claim.fence()).mapEmpty();
+                });
+    }
+
+    private void drive(Claim claim, RunState state) {
+        if (!drivers.reserve()) {
+            journal.release(claim.runId(), claim.fence())
+                    .onFailure(cause -> log.warn("release failed run_id={}", claim.runId(), cause));
+            return;
+        }
+        List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));
+        log.info("run claimed run_id={} cause={} seq={}", claim.runId(), claim.cause(), state.lastSeq());
+        if (claim.stalls() >= POISONED) {
+            var detail = "%d nodes stopped while they drove this run".formatted(claim.stalls());
+            drivers.end(claim.fence(), state, first, new Problem("internal-poisoned", detail));
+        } else {
+            drivers.drive(claim.fence(), state, first);
+        }
+    }
+
+    private Future<?> expireApprovals() {
+        return journal.expiredApprovals(EXPIRIES)
+                .compose(runIds -> Future.join(runIds.stream().map(this::expire).toList()));
+    }
+
+    private Future<Void> expire(UUID runId) {
+        return journal.appendUnowned(runId, Approvals::expire).mapEmpty();
+    }
+
+    /** Stops the timers; the node row is taken out by whoever stops the engine, after the last release. */
+    @Override
+    public Future<?> stop() {
+        closing = true;
+        return Future.succeededFuture();
+    }
+}

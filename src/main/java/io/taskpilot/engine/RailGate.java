@@ -1,0 +1,99 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Agent;
+import io.taskpilot.run.CanonicalJson;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.RailPhase;
+import io.taskpilot.run.RunEvent.GuardrailChecked;
+import io.vertx.core.Future;
+import org.jspecify.annotations.Nullable;
+
+/** Asks the guardrails, and turns whatever comes back, the lack of an answer included, into {@code guardrail.checked}. */
+final class RailGate {
+    private final Guardrails guardrails;
+    private final EngineSettings settings;
+    private final Patience patience;
+
+    RailGate(Guardrails guardrails, EngineSettings settings, Patience patience) {
+        this.guardrails = guardrails;
+        this.settings = settings;
+        this.patience = patience;
+    }
+
+    /** Fails only when the call was aborted. */
+    Future<GuardrailChecked> check(
+            RailPhase phase, @Nullable Agent agent, @Nullable String callId, String text, CallContext call) {
+        var began = System.nanoTime();
+        var sha256 = CanonicalJson.sha256Text(text);
+        var onError = settings.onRailError(phase);
+        var verdict =
+                onError == OnError.WAIT ? patience.insist(call, () -> ask(phase, text, call)) : ask(phase, text, call);
+        return verdict.transform((said, cause) -> {
+            if (call.isAborted()) {
+                return Future.failedFuture(
+                        cause == null
+                                ? Failure.of(Failure.Kind.UNAVAILABLE, "guardrails-unavailable", "aborted")
+                                : cause);
+            }
+            var ms = (System.nanoTime() - began) / 1e6;
+            return Future.succeededFuture(
+                    said != null
+                            ? event(phase, agent, callId, said, sha256, ms)
+                            : error(phase, agent, callId, cause, onError == OnError.ALLOW, sha256, ms));
+        });
+    }
+
+    private Future<Guardrails.Verdict> ask(RailPhase phase, String text, CallContext call) {
+        return guardrails.check(phase, text, call.within(settings.railTimeout()));
+    }
+
+    private static GuardrailChecked event(
+            RailPhase phase,
+            @Nullable Agent agent,
+            @Nullable String callId,
+            Guardrails.Verdict verdict,
+            String sha256,
+            double ms) {
+        if (verdict instanceof Guardrails.Verdict.Blocked blocked) {
+            return new GuardrailChecked(
+                    phase,
+                    DecisionResult.DENY,
+                    blocked.rail(),
+                    blocked.reason(),
+                    agent,
+                    callId,
+                    null,
+                    false,
+                    sha256,
+                    ms);
+        }
+        if (verdict instanceof Guardrails.Verdict.Modified modified) {
+            return new GuardrailChecked(
+                    phase,
+                    DecisionResult.MODIFIED,
+                    modified.rail(),
+                    "",
+                    agent,
+                    callId,
+                    modified.text(),
+                    false,
+                    sha256,
+                    ms);
+        }
+        return new GuardrailChecked(phase, DecisionResult.ALLOW, "", "", agent, callId, null, false, sha256, ms);
+    }
+
+    private static GuardrailChecked error(
+            RailPhase phase,
+            @Nullable Agent agent,
+            @Nullable String callId,
+            Throwable cause,
+            boolean waived,
+            String sha256,
+            double ms) {
+        var reason = Failure.from(cause).detail();
+        return new GuardrailChecked(phase, DecisionResult.ERROR, "", reason, agent, callId, null, waived, sha256, ms);
+    }
+}

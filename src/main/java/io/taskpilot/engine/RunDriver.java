@@ -1,0 +1,358 @@
+package io.taskpilot.engine;
+
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
+import io.taskpilot.resilience.Deadline;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.CallState;
+import io.taskpilot.run.Problem;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunState;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.run.Step;
+import io.taskpilot.run.Workflow;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Drives one run, from where its journal stands to a terminal event or an approval. It asks the workflow what is next,
+ * has it performed, and appends what came of it; what needs nothing from outside rides along in the same append. It
+ * lives on one event-loop context, so nothing in it is shared.
+ */
+final class RunDriver {
+    private static final Logger log = LoggerFactory.getLogger(RunDriver.class);
+    private static final long LEASE_POLL_MILLIS = 100;
+
+    /** What the driver was told to stop for; fails whatever step is under way. */
+    private static final class Stopped extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Stopped() {
+            super("the run was stopped", null, false, false);
+        }
+    }
+
+    private record Ending(RunStatus status, Problem problem) {}
+
+    private final Vertx vertx;
+    private final Workflow workflow;
+    private final StepPerformer performer;
+    private final Journal journal;
+    private final Lease lease;
+    private final UUID runId;
+    private final long fence;
+    private final CallContext call;
+    private final Promise<Void> stopped = Promise.promise();
+    private final Map<String, Future<RunEvent>> callsUnderWay = new LinkedHashMap<>();
+
+    /** What is committed, and what it becomes with the events that wait for the next append. */
+    private RunState committed;
+
+    private RunState ahead;
+    private List<RunEvent> pending = new ArrayList<>();
+    private @Nullable Ending ending;
+    private boolean releasing;
+    private boolean abandoned;
+    private Future<Void> appending = Future.succeededFuture();
+    private long timeout = -1;
+
+    RunDriver(
+            Vertx vertx,
+            Workflow workflow,
+            StepPerformer performer,
+            Journal journal,
+            Lease lease,
+            long fence,
+            RunState state) {
+        this.vertx = vertx;
+        this.workflow = workflow;
+        this.performer = performer;
+        this.journal = journal;
+        this.lease = lease;
+        this.runId = state.request().runId();
+        this.fence = fence;
+        this.committed = state;
+        this.ahead = state;
+        var left = Duration.between(lease.now(), state.deadline());
+        this.call = new CallContext(
+                state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), lease::isHeld);
+    }
+
+    /**
+     * Completes when this driver is through with the run: it ended, it is parked, it was given back, or it is somebody
+     * else's. Never fails.
+     *
+     * @param first what to append before anything else, such as {@code run.resumed}
+     */
+    Future<Void> drive(List<RunEvent> first) {
+        first.forEach(this::take);
+        var left = Duration.between(lease.now(), ahead.deadline()).toMillis();
+        timeout = vertx.setTimer(Math.max(1, left), unused -> timedOut());
+        return advance()
+                .recover(this::conclude)
+                .onFailure(cause -> log.error("driver gave up run_id={}", runId, cause))
+                .otherwiseEmpty()
+                .onComplete(unused -> close());
+    }
+
+    /** Ends the run from outside; calls under way are broken off at once. The first reason stands. */
+    void stop(RunStatus status, Problem problem) {
+        if (ending == null && !releasing) {
+            ending = new Ending(status, problem);
+            interrupt();
+        }
+    }
+
+    void cancel() {
+        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled on request"));
+    }
+
+    private void timedOut() {
+        var limit = ahead.request().timeout().toSeconds();
+        stop(RunStatus.TIMED_OUT, new Problem("limit-run-timeout", "not finished within %d s".formatted(limit)));
+    }
+
+    /** Gives the run back: model, policy and rail calls are cut at once, a started tool call is awaited. */
+    void release() {
+        if (ending == null && !releasing) {
+            releasing = true;
+            if (callsUnderWay.isEmpty()) {
+                interrupt();
+            }
+        }
+    }
+
+    /** Drops the run without another write: it is not this node's any more, or the node must stop now. */
+    void abandon() {
+        abandoned = true;
+        interrupt();
+    }
+
+    private void interrupt() {
+        call.abort();
+        stopped.tryFail(new Stopped());
+    }
+
+    /** One turn of the loop, and the turns after it. */
+    private Future<Void> advance() {
+        if (ending != null || abandoned || (releasing && callsUnderWay.isEmpty())) {
+            return Future.failedFuture(new Stopped());
+        }
+        var step = workflow.next(ahead);
+        while (step instanceof Step.Append append && !isEarly(append.notBefore())) {
+            append.events().forEach(this::take);
+            step = workflow.next(ahead);
+        }
+        if (step instanceof Step.Done || step instanceof Step.Park) {
+            return flush();
+        }
+        var next = step;
+        var wait = until(step);
+        if (wait > 0) {
+            return flush().compose(unused -> orStopped(pause(wait))).compose(unused -> advance());
+        }
+        if (StepPerformer.isEffect(step)) {
+            return flush().compose(unused -> orStopped(leaseHeld()))
+                    .compose(unused -> orStopped(effect(next)))
+                    .compose(unused -> advance());
+        }
+        return beforeFlush(step).compose(unused -> advance());
+    }
+
+    /**
+     * Performs a step that changes nothing outside. If its answer is there at once it shares the append with what came
+     * before; if it takes its time, what came before is not kept waiting.
+     */
+    private Future<Void> beforeFlush(Step step) {
+        var events = step instanceof Step.Decide decide
+                ? performer.decide(ahead, decide, call)
+                : performer.check((Step.CheckText) step, call);
+        if (events.succeeded()) {
+            events.result().forEach(this::take);
+            return Future.succeededFuture();
+        }
+        var flushed = flush();
+        return orStopped(events).compose(came -> flushed.onSuccess(unused -> came.forEach(this::take)));
+    }
+
+    private Future<Void> effect(Step step) {
+        if (step instanceof Step.RunTools run) {
+            return runTools(run.calls());
+        }
+        return performer
+                .ask(ahead, (Step.AskAgent) step, call)
+                .<Void>map(events -> {
+                    events.forEach(this::take);
+                    return null;
+                })
+                .recover(cause -> lease.isHeld() || ending != null
+                        ? Future.failedFuture(cause)
+                        : Future.succeededFuture()); // the lease ran out before the call began: ask again once it is
+        // back
+    }
+
+    /** Awaits the first call to end, and commits that at once: until then its outcome is known to this process alone. */
+    private Future<Void> runTools(List<CallState> calls) {
+        for (var started : calls) {
+            callsUnderWay.computeIfAbsent(started.call().id(), unused -> performer.runTool(ahead, started, call));
+        }
+        return Future.any(List.copyOf(callsUnderWay.values())).compose(unused -> {
+            takeEnded();
+            return flush();
+        });
+    }
+
+    private void takeEnded() {
+        callsUnderWay.values().removeIf(outcome -> {
+            if (outcome.isComplete()) {
+                take(outcome.result());
+            }
+            return outcome.isComplete();
+        });
+    }
+
+    private void take(RunEvent event) {
+        ahead = ahead.apply(new Recorded(ahead.lastSeq() + 1, lease.now(), event));
+        pending.add(event);
+    }
+
+    /** Appends what waits, after the append that is under way, if one is. */
+    private Future<Void> flush() {
+        if (!pending.isEmpty()) {
+            var events = List.copyOf(pending);
+            pending = new ArrayList<>();
+            appending = appending.compose(unused -> append(events));
+        }
+        return appending;
+    }
+
+    private Future<Void> append(List<RunEvent> events) {
+        return journal.append(runId, fence, committed, events)
+                .<Void>map(appended -> {
+                    for (var event : events) {
+                        committed = committed.apply(new Recorded(committed.lastSeq() + 1, appended.at(), event));
+                    }
+                    if (appended.cancelRequested()) {
+                        cancel();
+                    }
+                    return null;
+                })
+                .recover(cause -> cause instanceof Journal.TaskConflict
+                        ? loseRace(events, String.valueOf(cause.getMessage()))
+                        : Future.failedFuture(cause));
+    }
+
+    /** Another run changed the task first: the tool call becomes an error that the agent is told. */
+    private Future<Void> loseRace(List<RunEvent> events, String reason) {
+        var told = events.stream()
+                .map(event -> event instanceof RunEvent.ToolCompleted done
+                                && !done.changes().isEmpty()
+                        ? lost(done, reason)
+                        : event)
+                .toList();
+        ahead = committed;
+        for (var event : told) {
+            ahead = ahead.apply(new Recorded(ahead.lastSeq() + 1, lease.now(), event));
+        }
+        return append(told);
+    }
+
+    private static RunEvent lost(RunEvent.ToolCompleted done, String reason) {
+        return new RunEvent.ToolCompleted(done.callId(), done.tool(), true, reason, List.of());
+    }
+
+    /** What is left to do when the loop was broken: the last append, or none. */
+    private Future<Void> conclude(Throwable cause) {
+        call.abort();
+        return appending.transform((unused, refused) -> conclude(cause, refused));
+    }
+
+    private Future<Void> conclude(Throwable cause, @Nullable Throwable refused) {
+        appending = Future.succeededFuture();
+        if (abandoned || cause instanceof Journal.LostRun || refused instanceof Journal.LostRun) {
+            log.info("run lost run_id={} fence={}", runId, fence);
+            return Future.succeededFuture();
+        }
+        if (ending == null && releasing) {
+            return flush().compose(unused -> journal.release(runId, fence)).mapEmpty();
+        }
+        if (ending == null) {
+            ending = ending(refused == null ? cause : refused);
+        }
+        if (ahead.status().isTerminal()) {
+            return flush();
+        }
+        takeEnded();
+        workflow.stop(ahead, ending.status(), ending.problem()).forEach(this::take);
+        return flush().recover(again -> again instanceof Journal.LostRun ? Future.succeededFuture() : failAnew(again));
+    }
+
+    private Ending ending(Throwable cause) {
+        var failure = Failure.from(cause);
+        if (failure.kind() == Failure.Kind.INTERNAL) {
+            log.error("run failed run_id={} slug={}", runId, failure.slug(), cause);
+        }
+        if (failure.slug().equals("internal-journal")) {
+            ahead = committed; // the database refused these events: end the run from what it has
+            pending = new ArrayList<>();
+        }
+        return new Ending(RunStatus.FAILED, new Problem(failure.slug(), failure.detail()));
+    }
+
+    private Future<Void> failAnew(Throwable cause) {
+        log.error("last append refused run_id={}", runId, cause);
+        appending = Future.succeededFuture();
+        ahead = committed;
+        pending = new ArrayList<>();
+        var problem = new Problem("internal-journal", "the run's last events could not be written");
+        workflow.stop(ahead, RunStatus.FAILED, problem).forEach(this::take);
+        return flush();
+    }
+
+    private <T> Future<T> orStopped(Future<T> work) {
+        var first = Promise.<T>promise();
+        work.onComplete(value -> first.tryComplete(value), cause -> first.tryFail(cause));
+        stopped.future().onFailure(first::tryFail);
+        return first.future();
+    }
+
+    private Future<Void> leaseHeld() {
+        return lease.isHeld()
+                ? Future.succeededFuture()
+                : pause(LEASE_POLL_MILLIS).compose(unused -> leaseHeld());
+    }
+
+    private Future<Void> pause(long millis) {
+        return vertx.timer(millis, MILLISECONDS).mapEmpty();
+    }
+
+    private boolean isEarly(Instant notBefore) {
+        return notBefore.isAfter(lease.now());
+    }
+
+    /** Milliseconds until a step may be performed, rounded up; 0 for now. */
+    private long until(Step step) {
+        var notBefore = step instanceof Step.Append append
+                ? append.notBefore()
+                : step instanceof Step.Decide decide ? decide.notBefore() : Instant.MIN;
+        return isEarly(notBefore) ? Duration.between(lease.now(), notBefore).toMillis() + 1 : 0;
+    }
+
+    private void close() {
+        vertx.cancelTimer(timeout);
+        call.abort();
+        stopped.tryFail(new Stopped());
+    }
+}
