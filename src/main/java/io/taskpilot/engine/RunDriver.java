@@ -165,7 +165,7 @@ final class RunDriver {
         }
         if (StepPerformer.isEffect(step)) {
             return flush().compose(unused -> orStopped(leaseHeld()))
-                    .compose(unused -> orStopped(effect(next)))
+                    .compose(unused -> effect(next))
                     .compose(unused -> advance());
         }
         return beforeFlush(step).compose(unused -> advance());
@@ -188,19 +188,17 @@ final class RunDriver {
     }
 
     private Future<Void> effect(Step step) {
-        if (step instanceof Step.RunTools run) {
-            return runTools(run.calls());
-        }
-        return performer
-                .ask(ahead, (Step.AskAgent) step, call)
-                .<Void>map(events -> {
-                    events.forEach(this::take);
-                    return null;
-                })
-                .recover(cause -> lease.isHeld() || ending != null
+        return step instanceof Step.RunTools run ? runTools(run.calls()) : ask((Step.AskAgent) step);
+    }
+
+    private Future<Void> ask(Step.AskAgent step) {
+        // Should the lease run out before the call begins, nothing was asked: ask once the lease is back.
+        return orStopped(performer.ask(ahead, step, call))
+                .onSuccess(events -> events.forEach(this::take))
+                .<Void>mapEmpty()
+                .recover(cause -> lease.isHeld() || cause instanceof Stopped
                         ? Future.failedFuture(cause)
-                        : Future.succeededFuture()); // the lease ran out before the call began: ask again once it is
-        // back
+                        : Future.succeededFuture());
     }
 
     /** Awaits the first call to end, and commits that at once: until then its outcome is known to this process alone. */
@@ -208,7 +206,7 @@ final class RunDriver {
         for (var started : calls) {
             callsUnderWay.computeIfAbsent(started.call().id(), unused -> performer.runTool(ahead, started, call));
         }
-        return Future.any(List.copyOf(callsUnderWay.values())).compose(unused -> {
+        return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
             takeEnded();
             return flush();
         });
