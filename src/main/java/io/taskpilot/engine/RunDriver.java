@@ -184,7 +184,7 @@ final class RunDriver {
             return Future.succeededFuture();
         }
         var flushed = flush();
-        return orStopped(events).compose(came -> flushed.onSuccess(unused -> came.forEach(this::take)));
+        return orStopped(events).compose(came -> flushed.map(unused -> takeAll(came)));
     }
 
     private Future<Void> effect(Step step) {
@@ -194,8 +194,7 @@ final class RunDriver {
     private Future<Void> ask(Step.AskAgent step) {
         // Should the lease run out before the call begins, nothing was asked: ask once the lease is back.
         return orStopped(performer.ask(ahead, step, call))
-                .onSuccess(events -> events.forEach(this::take))
-                .<Void>mapEmpty()
+                .map(this::takeAll)
                 .recover(cause -> lease.isHeld() || cause instanceof Stopped
                         ? Future.failedFuture(cause)
                         : Future.succeededFuture());
@@ -219,6 +218,12 @@ final class RunDriver {
             }
             return outcome.isComplete();
         });
+    }
+
+    @SuppressWarnings("NullAway") // a Void has no value
+    private Void takeAll(List<RunEvent> events) {
+        events.forEach(this::take);
+        return null;
     }
 
     private void take(RunEvent event) {
