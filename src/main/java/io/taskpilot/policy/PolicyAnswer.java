@@ -8,16 +8,20 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
+import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.StreamSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads what a policy answered, the same for every engine. Only an answer with all its fields, each with a known value,
  * is a verdict; fields it doesn't know are passed over. Anything else fails with {@code policy-unavailable}.
  */
 final class PolicyAnswer {
+    private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
     static final String UNAVAILABLE = "policy-unavailable";
 
     private static final long MAX_TTL_SECONDS = 365L * 24 * 60 * 60;
@@ -31,6 +35,14 @@ final class PolicyAnswer {
             .build();
 
     private PolicyAnswer() {}
+
+    static byte[] json(Object question) {
+        try {
+            return JSON.writeValueAsBytes(question);
+        } catch (JsonProcessingException e) {
+            throw unreadable("the input is not JSON: " + e.getOriginalMessage());
+        }
+    }
 
     /** Of {@code [{"result": ...}]}, as a module answers; {@code []} is an undefined rule. */
     static JsonNode ofModule(String answer) {
@@ -60,6 +72,15 @@ final class PolicyAnswer {
     /** The tool names of an {@code offered} answer. */
     static List<String> offered(JsonNode result) {
         return texts("offered", result);
+    }
+
+    /** {@code policy-unavailable}, whatever went wrong on the way to the answer. */
+    static <T> Future<T> none(Throwable cause) {
+        if (cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE)) {
+            return Future.failedFuture(failure);
+        }
+        log.warn("policy gave no verdict cause={}", cause.toString());
+        return Future.failedFuture(Failure.unavailable(UNAVAILABLE, "policy gave no verdict", cause));
     }
 
     static Failure unreadable(String detail) {

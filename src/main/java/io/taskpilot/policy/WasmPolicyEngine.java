@@ -1,12 +1,9 @@
 package io.taskpilot.policy;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
-import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.PolicyVerdict;
 import io.vertx.core.Future;
 import java.nio.file.Path;
@@ -15,8 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The policy of a directory, compiled to WebAssembly and evaluated in this process. Usable from any context. Inputs up
@@ -25,13 +20,11 @@ import org.slf4j.LoggerFactory;
  * with {@code policy-unavailable}.
  */
 public final class WasmPolicyEngine implements PolicyEngine {
-    private static final Logger log = LoggerFactory.getLogger(WasmPolicyEngine.class);
     private static final String DECISION = "taskpilot/tool_calls/decision";
     private static final String OFFERED = "taskpilot/tool_calls/offered";
     private static final int ON_LOOP_BYTES = 16 * 1024;
     private static final int MAX_PAGES = 1024; // of 64 KiB
     private static final int KEPT_PAGES = 64; // an instance that grew by more is not worth its memory
-    private static final JsonMapper JSON = new JsonMapper();
 
     private final PolicyModule module;
     private final BlockingIo blocking;
@@ -78,11 +71,11 @@ public final class WasmPolicyEngine implements PolicyEngine {
 
     private <T> Future<T> ask(int entrypoint, Map<String, Object> input, Function<JsonNode, T> read) {
         return Future.<Void>succeededFuture()
-                .map(unused -> json(input))
+                .map(unused -> PolicyAnswer.json(input))
                 .compose(json -> evaluate(entrypoint, json))
                 .map(PolicyAnswer::ofModule)
                 .map(read)
-                .recover(WasmPolicyEngine::noVerdict);
+                .recover(PolicyAnswer::none);
     }
 
     private Future<String> evaluate(int entrypoint, byte[] input) {
@@ -100,22 +93,5 @@ public final class WasmPolicyEngine implements PolicyEngine {
             idle.push(instance);
         }
         return answer;
-    }
-
-    private static byte[] json(Map<String, Object> input) {
-        try {
-            return JSON.writeValueAsBytes(input);
-        } catch (JsonProcessingException e) {
-            throw PolicyAnswer.unreadable("the input is not JSON: " + e.getOriginalMessage());
-        }
-    }
-
-    private static <T> Future<T> noVerdict(Throwable cause) {
-        if (cause instanceof Failure failure && failure.slug().equals(PolicyAnswer.UNAVAILABLE)) {
-            return Future.failedFuture(failure);
-        }
-        log.warn("policy evaluation failed cause={}", cause.toString());
-        return Future.failedFuture(
-                Failure.unavailable(PolicyAnswer.UNAVAILABLE, "policy gave no verdict: the evaluation failed", cause));
     }
 }

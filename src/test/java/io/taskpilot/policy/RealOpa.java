@@ -57,6 +57,21 @@ final class RealOpa {
         run(List.of("scripts/build-policy", directory.toString()));
     }
 
+    /** A server with the Rego and data of a directory; its log goes to {@code log}. The caller stops the process. */
+    Process serve(Path directory, int port, Path log) throws IOException {
+        var command = List.of(
+                binary.toString(),
+                "run",
+                "--server",
+                "--skip-version-check",
+                "--addr=127.0.0.1:" + port,
+                directory.toString());
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+    }
+
     private String run(List<String> command) throws IOException, InterruptedException {
         var builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("OPA", binary.toString());
