@@ -1,0 +1,156 @@
+package io.taskpilot.policy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.PolicyVerdict;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.StreamSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads what a policy answered, the same for every engine. Only an answer with all its fields, each with a known value,
+ * is a verdict; fields it doesn't know are passed over. Anything else fails with {@code policy-unavailable}.
+ */
+final class PolicyAnswer {
+    private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
+    static final String UNAVAILABLE = "policy-unavailable";
+
+    private static final long MAX_TTL_SECONDS = 365L * 24 * 60 * 60;
+    private static final Map<String, DecisionResult> DECISIONS = Map.of(
+            "allow", DecisionResult.ALLOW,
+            "deny", DecisionResult.DENY,
+            "require_approval", DecisionResult.REQUIRE_APPROVAL);
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    private PolicyAnswer() {}
+
+    static byte[] json(Object question) {
+        try {
+            return JSON.writeValueAsBytes(question);
+        } catch (JsonProcessingException e) {
+            throw unreadable("the input is not JSON: " + e.getOriginalMessage());
+        }
+    }
+
+    /** Of {@code [{"result": ...}]}, as a module answers; {@code []} is an undefined rule. */
+    static JsonNode ofModule(String answer) {
+        var results = parse(answer);
+        if (!results.isArray() || results.size() != 1) {
+            throw unreadable("the rule is undefined or answered more than once");
+        }
+        return defined(results.get(0));
+    }
+
+    /** Of {@code {"result": ...}}, as a server answers; {@code {}} is an undefined rule. */
+    static JsonNode ofServer(String answer) {
+        return defined(parse(answer));
+    }
+
+    static PolicyVerdict verdict(JsonNode result) {
+        var approval = field(result, "approval");
+        return new PolicyVerdict(
+                decision(text(result, "decision")),
+                text(result, "rule"),
+                texts(result, "reasons"),
+                text(result, "revision"),
+                texts(approval, "roles"),
+                Duration.ofSeconds(seconds(approval)));
+    }
+
+    /** The tool names of an {@code offered} answer. */
+    static List<String> offered(JsonNode result) {
+        return texts("offered", result);
+    }
+
+    /** {@code policy-unavailable}, whatever went wrong on the way to the answer. */
+    static <T> Future<T> none(Throwable cause) {
+        if (cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE)) {
+            return Future.failedFuture(failure);
+        }
+        log.warn("policy gave no verdict cause={}", cause.toString());
+        return Future.failedFuture(Failure.unavailable(UNAVAILABLE, "policy gave no verdict", cause));
+    }
+
+    static Failure unreadable(String detail) {
+        return Failure.of(Failure.Kind.UNAVAILABLE, UNAVAILABLE, "policy gave no verdict: " + detail);
+    }
+
+    private static JsonNode parse(String answer) {
+        try {
+            return JSON.readTree(answer);
+        } catch (JsonProcessingException e) {
+            throw unreadable("not JSON at offset " + e.getLocation().getCharOffset());
+        }
+    }
+
+    private static JsonNode defined(JsonNode answer) {
+        var result = answer.get("result");
+        if (result == null || result.isNull()) {
+            throw unreadable("the rule is undefined");
+        }
+        return result;
+    }
+
+    private static DecisionResult decision(String word) {
+        var known = DECISIONS.get(word);
+        if (known == null) {
+            throw unreadable("decision: '%s' (expected: allow, deny or require_approval)".formatted(word));
+        }
+        return known;
+    }
+
+    private static long seconds(JsonNode approval) {
+        var seconds = field(approval, "ttl_s");
+        if (!seconds.isIntegralNumber() || !seconds.canConvertToLong()) {
+            throw unreadable("approval.ttl_s: %s (expected: whole seconds)".formatted(seconds));
+        }
+        if (seconds.asLong() < 0 || seconds.asLong() > MAX_TTL_SECONDS) {
+            throw unreadable("approval.ttl_s: %s (expected: 0..%d)".formatted(seconds, MAX_TTL_SECONDS));
+        }
+        return seconds.asLong();
+    }
+
+    private static JsonNode field(JsonNode object, String name) {
+        var value = object.get(name);
+        if (value == null) {
+            throw unreadable(name + ": missing");
+        }
+        return value;
+    }
+
+    private static String text(JsonNode object, String name) {
+        return text(name, field(object, name));
+    }
+
+    private static List<String> texts(JsonNode object, String name) {
+        return texts(name, field(object, name));
+    }
+
+    private static List<String> texts(String name, JsonNode value) {
+        if (!value.isArray()) {
+            throw unreadable(name + ": not a list");
+        }
+        return StreamSupport.stream(value.spliterator(), false)
+                .map(element -> text(name, element))
+                .toList();
+    }
+
+    private static String text(String name, JsonNode value) {
+        if (!value.isTextual() || value.asText().isBlank()) {
+            throw unreadable("%s: %s (expected: text)".formatted(name, value));
+        }
+        return value.asText();
+    }
+}

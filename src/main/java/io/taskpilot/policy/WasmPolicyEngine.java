@@ -1,0 +1,97 @@
+package io.taskpilot.policy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.PolicyEngine;
+import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.run.PolicyVerdict;
+import io.vertx.core.Future;
+import java.nio.file.Path;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Function;
+
+/**
+ * The policy of a directory, compiled to WebAssembly and evaluated in this process. Usable from any context. Inputs up
+ * to 16 KiB of JSON are evaluated at once on the caller's thread (tens of microseconds), larger ones on the blocking
+ * door. What is not a complete verdict (an undefined rule, an unknown value, a trap, memory used up) is a failed future
+ * with {@code policy-unavailable}.
+ */
+public final class WasmPolicyEngine implements PolicyEngine {
+    private static final String DECISION = "taskpilot/tool_calls/decision";
+    private static final String OFFERED = "taskpilot/tool_calls/offered";
+    private static final int ON_LOOP_BYTES = 16 * 1024;
+    private static final int MAX_PAGES = 1024; // of 64 KiB
+    private static final int KEPT_PAGES = 64; // an instance that grew by more is not worth its memory
+
+    private final PolicyModule module;
+    private final BlockingIo blocking;
+    private final int decision;
+    private final int offered;
+
+    // As many as ever evaluated at the same moment: one per event loop, and those of the blocking door.
+    private final Deque<PolicyInstance> idle = new ConcurrentLinkedDeque<>();
+
+    private WasmPolicyEngine(PolicyModule module, BlockingIo blocking) {
+        this.module = module;
+        this.blocking = blocking;
+        decision = module.entrypoint(DECISION);
+        offered = module.entrypoint(OFFERED);
+        idle.push(module.instantiate());
+    }
+
+    /**
+     * Loads {@code policy.wasm} of the directory and checks it against the Rego beside it. Fails, with a message that
+     * says what mends it, when the module is missing, stale, lacks an entry point, or needs built-ins.
+     */
+    public static Future<WasmPolicyEngine> open(Path directory, BlockingIo blocking) {
+        return open(directory, blocking, MAX_PAGES);
+    }
+
+    static Future<WasmPolicyEngine> open(Path directory, BlockingIo blocking, int maxPages) {
+        return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, maxPages), blocking));
+    }
+
+    /** The revision the module was built with. */
+    public String revision() {
+        return module.revision();
+    }
+
+    @Override
+    public Future<PolicyVerdict> decide(Map<String, Object> input, CallContext call) {
+        return ask(decision, input, PolicyAnswer::verdict);
+    }
+
+    @Override
+    public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
+        return ask(offered, input, PolicyAnswer::offered);
+    }
+
+    private <T> Future<T> ask(int entrypoint, Map<String, Object> input, Function<JsonNode, T> read) {
+        return Future.<Void>succeededFuture()
+                .map(unused -> PolicyAnswer.json(input))
+                .compose(json -> evaluate(entrypoint, json))
+                .map(PolicyAnswer::ofModule)
+                .map(read)
+                .recover(PolicyAnswer::none);
+    }
+
+    private Future<String> evaluate(int entrypoint, byte[] input) {
+        return input.length > ON_LOOP_BYTES
+                ? blocking.run(() -> evaluateHere(entrypoint, input))
+                : Future.succeededFuture(evaluateHere(entrypoint, input));
+    }
+
+    private String evaluateHere(int entrypoint, byte[] input) {
+        var pooled = idle.poll();
+        var instance = pooled == null ? module.instantiate() : pooled;
+        // An exception leaves the instance out of the pool: its memory may be half written.
+        var answer = instance.evaluate(entrypoint, input);
+        if (instance.grownPages() <= KEPT_PAGES) {
+            idle.push(instance);
+        }
+        return answer;
+    }
+}

@@ -1,0 +1,223 @@
+package io.taskpilot.policy;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+
+import io.taskpilot.engine.CallContext;
+import io.taskpilot.resilience.Deadline;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.PolicyVerdict;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class OpaServerEngineTest {
+    private static final String ALLOW = "{\"result\": {\"decision\": \"allow\", \"reasons\": [], \"rule\": \"r\","
+            + " \"revision\": \"7\", \"approval\": {\"roles\": [\"approver\"], \"ttl_s\": 60}}}";
+    // Long enough for a cold start on a busy machine, and waited out in full by two of the cases.
+    private static final Duration LONGEST = Duration.ofSeconds(2);
+    private static final Map<String, Object> INPUT = Map.of(
+            "tool_name", "create_task",
+            "agent_type", "ExecutorAgent",
+            "parameters", Map.of("title", "t", "priority", "low"));
+
+    @TempDir
+    Path directory;
+
+    private final Vertx vertx = Vertx.vertx();
+    private volatile Consumer<HttpServerRequest> behaviour = answers(200, ALLOW);
+    private OpaServerEngine engine = at("http://127.0.0.1:1");
+    private int port;
+
+    @BeforeEach
+    void listen() throws Exception {
+        HttpServer server = vertx.createHttpServer()
+                .requestHandler(request -> behaviour.accept(request))
+                .listen(0, "127.0.0.1")
+                .await(5, SECONDS);
+        port = server.actualPort();
+        engine = at("http://127.0.0.1:" + port + "/");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        vertx.close().await(10, SECONDS);
+    }
+
+    @Test
+    void aWholeAnswerIsTheVerdict() throws Exception {
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    @Test
+    void itPostsTheInputToOneConstantPath() throws Exception {
+        var received = new CompletableFuture<String>();
+        behaviour = request -> request.body().onSuccess(body -> {
+            received.complete(request.method() + " " + request.uri() + " " + request.getHeader("X-Request-Id") + " "
+                    + body.toJsonObject().equals(new JsonObject().put("input", new JsonObject(INPUT))));
+            request.response().end(ALLOW);
+        });
+
+        decide().await(5, SECONDS);
+
+        assertThat(received.get(5, SECONDS)).isEqualTo("POST /v1/data/taskpilot/tool_calls/decision req_1 true");
+    }
+
+    @Test
+    void offersAreAskedFor() throws Exception {
+        behaviour = request ->
+                request.response().end(request.path().endsWith("/offered") ? "{\"result\": [\"create_task\"]}" : ALLOW);
+
+        assertThat(engine.offered(Map.of("agent_type", "ExecutorAgent"), call()).await(5, SECONDS))
+                .containsExactly("create_task");
+    }
+
+    static Stream<Arguments> noVerdicts() {
+        return Stream.of(
+                Arguments.of("an undefined rule", answers(200, "{}")),
+                Arguments.of("a missing field", answers(200, ALLOW.replace("\"rule\": \"r\",", ""))),
+                Arguments.of("an unknown value", answers(200, ALLOW.replace("allow", "maybe"))),
+                Arguments.of("an error with a body that allows", answers(500, ALLOW)),
+                Arguments.of("another success", answers(201, ALLOW)),
+                Arguments.of("not found", answers(404, "")),
+                Arguments.of("a redirect", (Consumer<HttpServerRequest>) request -> request.response()
+                        .setStatusCode(307)
+                        .putHeader("Location", "/")
+                        .end()),
+                Arguments.of("HTML", answers(200, "<html>")),
+                Arguments.of("an empty body", answers(200, "")),
+                Arguments.of("a closed connection", (Consumer<HttpServerRequest>)
+                        request -> request.connection().close()),
+                Arguments.of("silence", (Consumer<HttpServerRequest>) request -> {}),
+                Arguments.of("a body that stops", (Consumer<HttpServerRequest>) OpaServerEngineTest::half));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("noVerdicts")
+    void anythingElseIsNoVerdict(String name, Consumer<HttpServerRequest> wrong) throws Exception {
+        behaviour = wrong;
+        assertUnavailable(decide());
+
+        behaviour = answers(200, ALLOW);
+        assertThat(decide().await(5, SECONDS).result()).as("after " + name).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    @Test
+    void aServerThatIsNotThereIsNoVerdict() throws IOException {
+        engine = at("http://127.0.0.1:" + unusedPort());
+
+        assertUnavailable(decide());
+    }
+
+    @Test
+    void anAbortedCallClosesItsRequest() throws Exception {
+        var arrived = new CompletableFuture<HttpServerResponse>();
+        var closed = new CompletableFuture<Boolean>();
+        behaviour = request -> {
+            request.connection().closeHandler(unused -> closed.complete(true));
+            arrived.complete(request.response());
+        };
+        var call = call();
+        var answer = engine.decide(INPUT, call);
+
+        arrived.get(5, SECONDS);
+        call.abort();
+
+        assertThat(closed.get(5, SECONDS)).isTrue();
+        assertUnavailable(answer);
+    }
+
+    @Test
+    void theRealServerGivesTheAnswersOfTheShippedPolicy() throws Exception {
+        var opa = RealOpa.installedOrSkip();
+        var opaPort = unusedPort();
+        var process = opa.serve(Path.of("conf/policy"), opaPort, directory.resolve("opa.log"));
+        try {
+            engine = at("http://127.0.0.1:" + opaPort);
+            awaitHealthy(opaPort, process);
+
+            assertThat(decide().await(5, SECONDS).rule()).isEqualTo("create_task");
+            assertThat(engine.decide(Map.of("tool_name", "delete_task"), call())
+                            .await(5, SECONDS)
+                            .result())
+                    .isEqualTo(DecisionResult.DENY);
+            assertThat(engine.offered(Map.of("agent_type", "PlannerAgent"), call())
+                            .await(5, SECONDS))
+                    .isEqualTo(List.of("create_task"));
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+    }
+
+    private void awaitHealthy(int opaPort, Process process) throws Exception {
+        var client = vertx.createHttpClient();
+        var healthy = false;
+        while (!healthy) {
+            assertThat(process.isAlive()).as("opa runs").isTrue();
+            healthy = client.request(HttpMethod.GET, opaPort, "127.0.0.1", "/health")
+                    .compose(request -> request.send())
+                    .map(response -> response.statusCode() == 200)
+                    .otherwise(false)
+                    .await(5, SECONDS);
+        }
+    }
+
+    private OpaServerEngine at(String server) {
+        return new OpaServerEngine(vertx.createHttpClient(), URI.create(server), LONGEST);
+    }
+
+    private Future<PolicyVerdict> decide() {
+        return engine.decide(INPUT, call());
+    }
+
+    private static CallContext call() {
+        return CallContext.ofRequest("req_1", Deadline.in(Duration.ofSeconds(10)));
+    }
+
+    private static Consumer<HttpServerRequest> answers(int status, String body) {
+        return request -> request.response().setStatusCode(status).end(body);
+    }
+
+    private static void half(HttpServerRequest request) {
+        request.response()
+                .putHeader("Content-Length", String.valueOf(ALLOW.length()))
+                .write(ALLOW.substring(0, 20));
+    }
+
+    private static int unusedPort() throws IOException {
+        try (var socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private static void assertUnavailable(Future<?> answer) {
+        assertThatThrownBy(() -> answer.await(5, SECONDS))
+                .asInstanceOf(type(Failure.class))
+                .extracting(Failure::slug)
+                .isEqualTo("policy-unavailable");
+    }
+}
