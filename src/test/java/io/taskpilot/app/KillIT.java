@@ -74,7 +74,8 @@ class KillIT {
             assertThat(types(seen)).endsWith("tool.outcome_unknown", "approval.requested");
             assertThat(deliveries.values()).hasSize(1).allMatch(count -> count.get() == 1);
 
-            var approval = seen.get(seen.size() - 1).path("data").path("approval_id").asText();
+            var approval =
+                    seen.get(seen.size() - 1).path("data").path("approval_id").asText();
             var answer = "{\"answer\": \"mark_done\", \"reason\": \"they have it\", \"result\": {\"status\": 200}}";
             assertThat(server.send("POST", "/v1/approvals/" + approval + "/answer", answer)
                             .statusCode())
@@ -98,7 +99,8 @@ class KillIT {
             var java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
             var second = new ProcessBuilder(java, "-jar", jar, "serve");
             second.environment().put("TASKPILOT_DATA_DIR", data.toString());
-            second.environment().put("TASKPILOT_CONF_DIR", Path.of("conf").toAbsolutePath().toString());
+            second.environment()
+                    .put("TASKPILOT_CONF_DIR", Path.of("conf").toAbsolutePath().toString());
             second.environment().put("TASKPILOT_HTTP_PORT", "0");
             second.environment().put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
             var process = second.redirectErrorStream(true).start();
@@ -130,7 +132,11 @@ class KillIT {
         assertThat(events.stream().map(event -> event.path("seq").asLong()))
                 .as("killed at %s", moment)
                 .containsExactlyElementsOf(upTo(events.size()));
-        assertThat(types(events)).as("killed at %s", moment).contains("run.resumed").last().isEqualTo("run.succeeded");
+        assertThat(types(events))
+                .as("killed at %s", moment)
+                .contains("run.resumed")
+                .last()
+                .isEqualTo("run.succeeded");
         assertThat(types(events).stream().filter("tool.completed"::equals)).hasSize(1);
     }
 
@@ -173,9 +179,7 @@ class KillIT {
                 }
             }
         }
-        Files.writeString(
-                conf.resolve("taskpilot.yaml"),
-                """
+        Files.writeString(conf.resolve("taskpilot.yaml"), """
                 tools:
                   webhooks:
                     team:
@@ -183,8 +187,7 @@ class KillIT {
                       secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
                       allowPrivate: true
                       timeout: 5s
-                """
-                        .formatted(port));
+                """.formatted(port));
         return conf;
     }
 }

@@ -69,7 +69,9 @@ final class ServerProcess implements AutoCloseable {
     private static @Nullable URI url(Path record, long pid) {
         try {
             var server = JSON.readTree(record.toFile());
-            return server.path("pid").asLong() == pid ? URI.create(server.path("url").asText()) : null;
+            return server.path("pid").asLong() == pid
+                    ? URI.create(server.path("url").asText())
+                    : null;
         } catch (IOException notYet) {
             return null;
         }
@@ -78,7 +80,10 @@ final class ServerProcess implements AutoCloseable {
     private static boolean isLive(URI url) {
         try {
             var request = HttpRequest.newBuilder(url.resolve("/health/ready")).build();
-            return HttpClient.newHttpClient().send(request, BodyHandlers.discarding()).statusCode() == 200;
+            return HttpClient.newHttpClient()
+                            .send(request, BodyHandlers.discarding())
+                            .statusCode()
+                    == 200;
         } catch (IOException notYet) {
             return false;
         } catch (InterruptedException e) {
@@ -152,9 +157,7 @@ final class ServerProcess implements AutoCloseable {
     }
 
     static boolean isTerminal(JsonNode event) {
-        return event.path("type")
-                .asText()
-                .matches("run\\.(succeeded|rejected|blocked|failed|timed_out|cancelled)");
+        return event.path("type").asText().matches("run\\.(succeeded|rejected|blocked|failed|timed_out|cancelled)");
     }
 
     /** SIGKILL, as a power cut would be; the database it started is left behind. */
