@@ -19,6 +19,9 @@ public sealed interface AgentAnswer {
     record Calls(String text, List<ToolCall> calls) implements AgentAnswer {
         public Calls {
             calls = List.copyOf(calls);
+            if (calls.isEmpty()) {
+                throw new IllegalArgumentException("no calls (expected: at least one)");
+            }
         }
     }
 

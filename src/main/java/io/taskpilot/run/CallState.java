@@ -56,7 +56,8 @@ public record CallState(
 
     /** True when its effect may or may not have happened, should the run end now. */
     boolean isUnsettled() {
-        return stage == Stage.UNKNOWN || (isOpen() && started != null && started.external());
+        return stage == Stage.UNKNOWN
+                || (started != null && started.external() && stage != Stage.RETURNED && stage != Stage.SETTLED);
     }
 
     /** True between the start and the answer. */
@@ -77,7 +78,12 @@ public record CallState(
         return new CallState(call, next, said, started, answer, result, error);
     }
 
+    /** @throws IllegalStateException without policy's allow, or when it may already be under way */
     CallState started(RunEvent.ToolStarted event) {
+        var mayStart = stage == Stage.PROPOSED || stage == Stage.GRANTED || stage == Stage.IN_DOUBT;
+        if (!mayStart || verdict == null || verdict.result() != DecisionResult.ALLOW) {
+            throw new IllegalStateException("%s must not start: %s, %s".formatted(call.id(), stage, verdict));
+        }
         return new CallState(call, Stage.STARTED, verdict, event, answer, result, error);
     }
 

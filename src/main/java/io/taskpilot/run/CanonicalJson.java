@@ -3,6 +3,7 @@ package io.taskpilot.run;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
+import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -14,13 +15,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * JSON Canonicalization Scheme (RFC 8785): one text for one value, so that a digest names a call. Differs from the RFC
- * in one point: integers beyond 2^53 keep all their digits instead of being rounded to a double, since two different
- * calls must not share a digest.
+ * where two different calls would share a digest: integers that no double prints as keep all their digits, and half of
+ * a surrogate pair is escaped.
  */
 public final class CanonicalJson {
+    private static final int MAX_DIGITS = 1_000;
+
     private CanonicalJson() {}
 
-    /** @throws IllegalArgumentException for NaN, infinities and values that JSON does not have */
+    /** @throws IllegalArgumentException for NaN, infinities, integers over 1,000 digits, and what JSON does not have */
     public static String of(@Nullable Object value) {
         var out = new StringBuilder();
         write(value, out);
@@ -67,7 +70,7 @@ public final class CanonicalJson {
 
     private static void writeObject(Map<?, ?> map, StringBuilder out) {
         var sorted = new TreeMap<String, Object>(); // String order is UTF-16 code unit order, as the RFC asks
-        map.forEach((key, item) -> sorted.put((String) key, item));
+        map.forEach((key, item) -> sorted.put(name(key), item));
         out.append('{');
         var first = true;
         for (var entry : sorted.entrySet()) {
@@ -80,6 +83,13 @@ public final class CanonicalJson {
             write(entry.getValue(), out);
         }
         out.append('}');
+    }
+
+    private static String name(@Nullable Object key) {
+        if (key instanceof String name) {
+            return name;
+        }
+        throw new IllegalArgumentException("not a JSON name: " + key);
     }
 
     private static void writeString(String text, StringBuilder out) {
@@ -95,7 +105,7 @@ public final class CanonicalJson {
                 case '\r' -> out.append("\\r");
                 case '\t' -> out.append("\\t");
                 default -> {
-                    if (c < 0x20) {
+                    if (c < 0x20 || isLoneSurrogate(text, i)) {
                         out.append("\\u%04x".formatted((int) c));
                     } else {
                         out.append(c);
@@ -106,18 +116,39 @@ public final class CanonicalJson {
         out.append('"');
     }
 
+    private static boolean isLoneSurrogate(String text, int at) {
+        var c = text.charAt(at);
+        return Character.isHighSurrogate(c)
+                ? at + 1 == text.length() || !Character.isLowSurrogate(text.charAt(at + 1))
+                : Character.isLowSurrogate(c) && (at == 0 || !Character.isHighSurrogate(text.charAt(at - 1)));
+    }
+
     private static String number(Number number) {
-        if (number instanceof Integer || number instanceof Long || number instanceof BigInteger) {
+        if (number instanceof Integer) {
             return number.toString();
         }
+        if (number instanceof Long || number instanceof BigInteger) {
+            return integer(new BigDecimal(number.toString()));
+        }
         if (number instanceof BigDecimal decimal && decimal.stripTrailingZeros().scale() <= 0) {
-            return decimal.toBigInteger().toString();
+            return integer(decimal);
         }
         var value = number.doubleValue();
         if (!Double.isFinite(value)) {
             throw new IllegalArgumentException("not a JSON number: " + value);
         }
         return ecmaScript(value);
+    }
+
+    /** As the double that prints as this integer, if there is one; else all its digits. */
+    private static String integer(BigDecimal value) {
+        if ((long) value.precision() - value.scale() > MAX_DIGITS) {
+            throw new IllegalArgumentException("an integer of over %d digits".formatted(MAX_DIGITS));
+        }
+        var near = value.doubleValue();
+        return Double.isFinite(near) && shortest(Math.abs(near)).compareTo(value.abs()) == 0
+                ? ecmaScript(near)
+                : value.toBigInteger().toString();
     }
 
     /** ECMAScript's Number::toString, as RFC 8785 section 3.2.2.3 asks. */
@@ -147,9 +178,12 @@ public final class CanonicalJson {
     private static BigDecimal shortest(double value) {
         var exact = new BigDecimal(value);
         for (var precision = 1; precision < 17; precision++) {
-            var rounded = exact.round(new MathContext(precision));
-            if (rounded.doubleValue() == value) {
-                return rounded.stripTrailingZeros();
+            // Below a power of two doubles lie closer, so the nearest decimal may miss where the one above reads back.
+            for (var rounding : List.of(RoundingMode.HALF_EVEN, RoundingMode.CEILING)) {
+                var rounded = exact.round(new MathContext(precision, rounding));
+                if (rounded.doubleValue() == value) {
+                    return rounded.stripTrailingZeros();
+                }
             }
         }
         return exact.round(new MathContext(17)).stripTrailingZeros();

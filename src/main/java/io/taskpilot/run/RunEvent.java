@@ -49,7 +49,11 @@ public sealed interface RunEvent {
             implements RunEvent {
 
         public boolean passed() {
-            return result == DecisionResult.ALLOW || result == DecisionResult.MODIFIED || waived;
+            return switch (result) {
+                case ALLOW, MODIFIED -> true;
+                case ERROR -> waived;
+                case DENY, REQUIRE_APPROVAL -> false;
+            };
         }
     }
 

@@ -3,8 +3,6 @@ package io.taskpilot.run;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -17,10 +15,8 @@ public final class RunState {
     private Instant lastAt = Instant.EPOCH;
     private Instant acceptedAt = Instant.EPOCH;
     private @Nullable RunRequest request;
-    private RunStatus status = RunStatus.QUEUED;
+    private Standing standing = Standing.QUEUED;
     private int attempt = 1;
-    private @Nullable Instant parkedSince;
-    private Duration parked = Duration.ZERO;
     private RunEvent.@Nullable GuardrailChecked inputCheck;
     private RunEvent.@Nullable AgentStarted openTurn;
     private List<AgentTurn> turns = List.of();
@@ -31,7 +27,8 @@ public final class RunState {
     private RunEvent.@Nullable ApprovalDecided reviewAnswer;
     private RunEvent.@Nullable ApprovalRequested asked;
     private int approvals;
-    private Map<String, CallState> calls = Map.of();
+    private ToolCalls calls = ToolCalls.NONE;
+    private List<UUID> tasks = List.of();
     private @Nullable RunEvent refusal;
     private Usage usage = Usage.NONE;
     private RunEvent.@Nullable Ended ended;
@@ -102,11 +99,11 @@ public final class RunState {
         } else if (event instanceof RunEvent.ApprovalDecided decided) {
             answered(decided, at);
         } else if (event instanceof RunEvent.ToolStarted started) {
-            put(call(started.callId()).started(started));
+            started(started);
         } else if (event instanceof RunEvent.ToolCompleted completed) {
-            put(call(completed.callId()).returned(completed));
+            returned(completed);
         } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
-            put(call(unknown.callId()).at(CallState.Stage.UNKNOWN));
+            calls = calls.with(unknown.callId(), call -> call.at(CallState.Stage.UNKNOWN));
         } else if (event instanceof RunEvent.Ended end) {
             become(end.status(), at);
             ended = end;
@@ -116,17 +113,7 @@ public final class RunState {
     }
 
     private void become(RunStatus next, Instant at) {
-        if (!status.next().contains(next)) {
-            throw new IllegalStateException("%s cannot become %s".formatted(status.word(), next.word()));
-        }
-        if (parkedSince != null) {
-            parked = parked.plus(Duration.between(parkedSince, at));
-            parkedSince = null;
-        }
-        if (next == RunStatus.AWAITING_APPROVAL) {
-            parkedSince = at;
-        }
-        status = next;
+        standing = standing.become(next, at);
     }
 
     private void resumed(RunEvent.Resumed event) {
@@ -134,11 +121,7 @@ public final class RunState {
             attempt++;
         }
         openTurn = null;
-        for (var call : List.copyOf(calls.values())) {
-            if (call.stage() == CallState.Stage.STARTED) {
-                put(call.at(CallState.Stage.IN_DOUBT));
-            }
-        }
+        calls = calls.inDoubt();
     }
 
     private void checked(RunEvent.GuardrailChecked event) {
@@ -146,7 +129,7 @@ public final class RunState {
             inputCheck = event;
         }
         if (event.callId() != null && event.passed()) {
-            put(call(event.callId()).checked(event.text()));
+            calls = calls.with(event.callId(), call -> call.checked(event.text()));
         }
         if (!event.passed()) {
             refusal = event;
@@ -159,13 +142,13 @@ public final class RunState {
         var longer = new ArrayList<>(turns);
         longer.add(new AgentTurn(event.agent(), event.turn(), event.answer()));
         turns = List.copyOf(longer);
-        if (event.answer() instanceof AgentAnswer.Calls answer) {
-            answer.calls().forEach(call -> put(CallState.proposed(call)));
+        if (event.agent() == Agent.EXECUTOR && event.answer() instanceof AgentAnswer.Calls answer) {
+            calls = calls.proposed(answer.calls());
         }
     }
 
     private void decided(RunEvent.PolicyDecided event) {
-        put(call(event.call().id()).decided(event.verdict()));
+        calls = calls.with(event.call().id(), call -> call.decided(event.verdict()));
         var result = event.verdict().result();
         if (result == DecisionResult.DENY || result == DecisionResult.ERROR) {
             refusal = event;
@@ -177,36 +160,52 @@ public final class RunState {
         asked = event;
         approvals++;
         if (event.kind() != ApprovalKind.REVIEW) {
-            put(call(event.call().id()).at(CallState.Stage.ASKED));
+            calls = calls.with(event.call().id(), call -> call.at(CallState.Stage.ASKED));
         }
     }
 
     private void answered(RunEvent.ApprovalDecided event, Instant at) {
         var question = Objects.requireNonNull(asked, "an answer without a question");
+        if (!event.approvalId().equals(question.approvalId())
+                || !(event.answer() == ApprovalAnswer.EXPIRED
+                        || question.kind().answers().contains(event.answer()))) {
+            throw new IllegalStateException(
+                    "%s does not answer %s".formatted(event.answer().word(), question.approvalId()));
+        }
         become(RunStatus.RUNNING, at);
         asked = null;
         if (question.kind() == ApprovalKind.REVIEW) {
             reviewAnswer = event;
         } else {
-            put(call(question.call().id()).answered(event));
+            calls = calls.with(question.call().id(), call -> call.answered(event));
         }
         if (event.answer().decision() == DecisionResult.DENY) {
             refusal = event;
         }
     }
 
-    private CallState call(String id) {
-        var call = calls.get(id);
-        if (call == null) {
-            throw new IllegalStateException("no call " + id);
+    private void started(RunEvent.ToolStarted event) {
+        calls = calls.with(event.callId(), call -> call.started(event));
+        var call = Objects.requireNonNull(calls.byId().get(event.callId())).call();
+        if (proposal != null && Workflow.isReviewed(this, call)) {
+            calls = calls.reviewed(event.callId());
         }
-        return call;
     }
 
-    private void put(CallState call) {
-        var changed = new LinkedHashMap<>(calls);
-        changed.put(call.call().id(), call);
-        calls = changed;
+    private void returned(RunEvent.ToolCompleted event) {
+        calls = calls.with(event.callId(), call -> call.returned(event));
+        var longer = new ArrayList<>(tasks);
+        if (event.callId().equals(calls.reviewed())) {
+            if (event.error()) {
+                calls = calls.reviewed(null); // it had no effect, so another call may still carry the proposal out
+            } else if (taskId != null) {
+                longer.add(taskId);
+            }
+        }
+        event.changes().stream()
+                .filter(change -> change.kind() == TaskChange.Kind.CREATE)
+                .forEach(change -> longer.add(change.taskId()));
+        tasks = List.copyOf(longer);
     }
 
     private RunState copy() {
@@ -215,10 +214,8 @@ public final class RunState {
         copy.lastAt = lastAt;
         copy.acceptedAt = acceptedAt;
         copy.request = request;
-        copy.status = status;
+        copy.standing = standing;
         copy.attempt = attempt;
-        copy.parkedSince = parkedSince;
-        copy.parked = parked;
         copy.inputCheck = inputCheck;
         copy.openTurn = openTurn;
         copy.turns = turns;
@@ -230,6 +227,7 @@ public final class RunState {
         copy.asked = asked;
         copy.approvals = approvals;
         copy.calls = calls;
+        copy.tasks = tasks;
         copy.refusal = refusal;
         copy.usage = usage;
         copy.ended = ended;
@@ -255,7 +253,7 @@ public final class RunState {
     }
 
     public RunStatus status() {
-        return status;
+        return standing.status();
     }
 
     /** Starts at 1 and counts takeovers from dead nodes: what people are shown. */
@@ -265,12 +263,12 @@ public final class RunState {
 
     /** Time spent waiting for people, closed waits only. */
     public Duration parked() {
-        return parked;
+        return standing.parked();
     }
 
     /** When the run times out: accepted, plus its timeout, plus the time it was parked. */
     public Instant deadline() {
-        return acceptedAt.plus(request().timeout()).plus(parked);
+        return acceptedAt.plus(request().timeout()).plus(parked());
     }
 
     public RunEvent.@Nullable GuardrailChecked inputCheck() {
@@ -333,7 +331,18 @@ public final class RunState {
 
     /** By call id, in the order they were asked for. */
     public Map<String, CallState> calls() {
-        return Collections.unmodifiableMap(calls);
+        return calls.byId();
+    }
+
+    /** The call that carries out the reviewed proposal, once one has started and did not fail. */
+    @Nullable
+    String reviewedCall() {
+        return calls.reviewed();
+    }
+
+    /** Tasks this run executed or made so far. */
+    public List<UUID> tasks() {
+        return tasks;
     }
 
     /** The last verdict that did not let something pass: a rail's, policy's or a person's. */

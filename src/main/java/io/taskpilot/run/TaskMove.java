@@ -40,14 +40,10 @@ public record TaskMove(
             return decided.answer() == ApprovalAnswer.APPROVE ? TaskStatus.APPROVED : TaskStatus.REJECTED;
         }
         if (event instanceof RunEvent.ToolCompleted completed) {
-            var executed = completed.tool().equals(Workflow.CREATE_TASK)
-                    && !completed.error()
-                    && completed.changes().isEmpty(); // with changes it made another task than the reviewed one
+            var executed = completed.callId().equals(before.reviewedCall()) && !completed.error();
             return executed ? TaskStatus.EXECUTED : null;
         }
-        if (event instanceof RunEvent.Ended ended && ended.status() != RunStatus.SUCCEEDED) {
-            return TaskStatus.FAILED;
-        }
-        return null;
+        // Whatever the run came to, nobody will execute its task any more.
+        return event instanceof RunEvent.Ended ? TaskStatus.FAILED : null;
     }
 }

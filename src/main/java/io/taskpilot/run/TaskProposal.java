@@ -14,4 +14,12 @@ public record TaskProposal(String title, String priority, String description) {
         arguments.put("description", description);
         return arguments;
     }
+
+    /** True when {@code create_task} with these arguments makes exactly this; the description may be left out. */
+    boolean equalsArguments(Map<String, Object> given) {
+        return title.equals(given.get("title"))
+                && priority.equals(given.get("priority"))
+                && description.equals(given.getOrDefault("description", ""))
+                && arguments().keySet().containsAll(given.keySet());
+    }
 }

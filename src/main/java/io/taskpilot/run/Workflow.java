@@ -3,7 +3,6 @@ package io.taskpilot.run;
 import io.taskpilot.run.CallState.Stage;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -23,9 +22,13 @@ public final class Workflow {
     private static final int REPAIRS = 1;
 
     private final WorkflowSettings settings;
+    private final Rules rules;
+    private final Endings endings;
 
     public Workflow(WorkflowSettings settings) {
         this.settings = settings;
+        this.rules = new Rules(settings.tellDenials());
+        this.endings = new Endings(rules);
     }
 
     /** Never fails for a state that was folded from a history this workflow made. */
@@ -39,7 +42,7 @@ public final class Workflow {
         if (run.status() == RunStatus.QUEUED) {
             return new Step.Append(new RunEvent.Started());
         }
-        var refused = refused(run);
+        var refused = endings.refused(run);
         if (refused != null) {
             return new Step.Append(refused, Instant.MIN);
         }
@@ -83,7 +86,7 @@ public final class Workflow {
             return new Step.Append(completed);
         }
         var problem = new Problem("policy-rejected-by-reviewer", "the reviewer rejected the proposed task");
-        return new Step.Append(List.of(completed, end(run, RunStatus.REJECTED, problem)), Instant.MIN);
+        return new Step.Append(List.of(completed, Endings.end(run, RunStatus.REJECTED, problem)), Instant.MIN);
     }
 
     private Step execute(RunState run) {
@@ -93,7 +96,8 @@ public final class Workflow {
         }
         if (run.calls().size() > settings.maxToolCalls()) {
             var detail = "%d tool calls (limit: %d)".formatted(run.calls().size(), settings.maxToolCalls());
-            return new Step.Append(end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
+            return new Step.Append(
+                    Endings.end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
         }
         var open =
                 run.calls().values().stream().filter(call -> !call.isClosed()).toList();
@@ -102,7 +106,7 @@ public final class Workflow {
         }
         var answer = last(turns).answer();
         if (answer instanceof AgentAnswer.Text text) {
-            return new Step.Append(succeeded(run, text.text()));
+            return new Step.Append(Endings.succeeded(run, text.text()));
         }
         if (answer instanceof AgentAnswer.Calls) {
             return ask(run, Agent.EXECUTOR, turns.size() + 1);
@@ -144,8 +148,8 @@ public final class Workflow {
     private static Step outOfDoubt(CallState call) {
         var started = Objects.requireNonNull(call.started());
         if (!started.external()) {
-            return new Step.Decide(
-                    List.of(call.call()), Instant.MIN); // its effect is its tool.completed: there was none
+            // Its effect would have been its tool.completed: there was none.
+            return new Step.Decide(List.of(call.call()), Instant.MIN);
         }
         var safe = started.deadline().plus(DOUBT_MARGIN);
         if (started.repeatable()) {
@@ -158,74 +162,16 @@ public final class Workflow {
 
     /**
      * Lays the workflow's own rules over policy's answers. A denial ends the run (unless agents are told), so beside it
-     * no allow is recorded: the state never holds an allow that is not started.
+     * no allow is recorded: the state never holds an allow that is not started. A call in doubt that may not start
+     * again is reported first: nobody will learn how it ended.
      */
     public List<RunEvent> decided(RunState run, List<Ruling> rulings) {
-        var verdicts = rulings.stream().map(ruling -> govern(run, ruling)).toList();
-        var stops = verdicts.stream().anyMatch(this::stops);
-        var events = new ArrayList<RunEvent>();
-        for (var i = 0; i < rulings.size(); i++) {
-            var ruling = rulings.get(i);
-            var verdict = verdicts.get(i);
-            var allowed = verdict.result() == DecisionResult.ALLOW;
-            if (allowed && stops) {
-                continue;
-            }
-            events.add(new RunEvent.PolicyDecided(
-                    ruling.call(), verdict, ruling.input(), ruling.inputSha256(), ruling.latencyMs()));
-            if (allowed) {
-                events.add(ruling.start());
-            }
-        }
-        return events;
-    }
-
-    private boolean stops(PolicyVerdict verdict) {
-        return verdict.result() == DecisionResult.ERROR
-                || (verdict.result() == DecisionResult.DENY && !settings.tellDenials());
-    }
-
-    private static PolicyVerdict govern(RunState run, Ruling ruling) {
-        var verdict = ruling.verdict();
-        var call = Objects.requireNonNull(run.calls().get(ruling.call().id()));
-        if (verdict.result() == DecisionResult.REQUIRE_APPROVAL && call.isGrantedFor(verdict.approverRoles())) {
-            return with(verdict, DecisionResult.ALLOW, verdict.rule(), "approved by a person");
-        }
-        if (verdict.result() != DecisionResult.ALLOW || call.isGrantedFor(List.of())) {
-            return verdict;
-        }
-        if (run.request().requireApproval()) {
-            return with(
-                    verdict, DecisionResult.REQUIRE_APPROVAL, "request.require_approval", "the request asks for it");
-        }
-        if (ruling.call().tool().equals(CREATE_TASK) && !isReviewed(run, ruling.call())) {
-            return with(
-                    verdict,
-                    DecisionResult.REQUIRE_APPROVAL,
-                    "proposal.mismatch",
-                    "differs from the reviewed proposal");
-        }
-        return verdict;
-    }
-
-    private static PolicyVerdict with(PolicyVerdict verdict, DecisionResult result, String rule, String reason) {
-        return new PolicyVerdict(
-                result, rule, List.of(reason), verdict.revision(), verdict.approverRoles(), verdict.approvalTtl());
+        return rules.decided(run, rulings);
     }
 
     /** True for the one {@code create_task} that equals the reviewed proposal; a second one is another task. */
     public static boolean isReviewed(RunState run, ToolCall call) {
-        var proposal = Objects.requireNonNull(run.proposal());
-        var another = run.calls().values().stream()
-                .anyMatch(other -> other.call().tool().equals(CREATE_TASK)
-                        && other.started() != null
-                        && !other.call().id().equals(call.id()));
-        var arguments = call.arguments();
-        var same = proposal.title().equals(arguments.get("title"))
-                && proposal.priority().equals(arguments.get("priority"))
-                && proposal.description().equals(arguments.getOrDefault("description", ""))
-                && proposal.arguments().keySet().containsAll(arguments.keySet());
-        return same && !another;
+        return Rules.isReviewed(run, call);
     }
 
     /**
@@ -234,52 +180,12 @@ public final class Workflow {
      * @param status a terminal status other than succeeded
      */
     public List<RunEvent> stop(RunState run, RunStatus status, Problem problem) {
-        var events = new ArrayList<RunEvent>();
-        for (var call : run.calls().values()) {
-            if (call.isOpen() && call.isUnsettled()) {
-                events.add(new RunEvent.ToolOutcomeUnknown(
-                        call.call().id(), call.call().tool(), problem.detail()));
-            }
-        }
-        events.add(end(run, status, problem));
-        return events;
-    }
-
-    /** The end that a refusal means, or null when nothing refused. */
-    private @Nullable List<RunEvent> refused(RunState run) {
-        var refusal = run.refusal();
-        if (refusal instanceof RunEvent.GuardrailChecked check) {
-            return check.result() == DecisionResult.ERROR
-                    ? stop(run, RunStatus.FAILED, new Problem("guardrails-unavailable", check.reason()))
-                    : stop(
-                            run,
-                            RunStatus.BLOCKED,
-                            new Problem("guardrails-blocked", check.rail() + ": " + check.reason()));
-        }
-        if (refusal instanceof RunEvent.PolicyDecided decided) {
-            var verdict = decided.verdict();
-            if (!stops(verdict)) {
-                return null;
-            }
-            var reason = verdict.rule() + ": " + String.join("; ", verdict.reasons());
-            return verdict.result() == DecisionResult.ERROR
-                    ? stop(run, RunStatus.FAILED, new Problem("policy-unavailable", reason))
-                    : stop(run, RunStatus.REJECTED, new Problem("policy-denied", reason));
-        }
-        if (refusal instanceof RunEvent.ApprovalDecided decided) {
-            return switch (decided.answer()) {
-                case ABORT -> stop(run, RunStatus.CANCELLED, new Problem("caller-aborted", decided.reason()));
-                case EXPIRED ->
-                    stop(run, RunStatus.REJECTED, new Problem("policy-approval-expired", "nobody answered in time"));
-                default -> stop(run, RunStatus.REJECTED, new Problem("policy-rejected-by-approver", decided.reason()));
-            };
-        }
-        return null;
+        return Endings.stop(run, status, problem);
     }
 
     private Step askAgainOrFail(RunState run, Agent agent, List<AgentTurn> turns) {
         var invalid = 0;
-        for (var i = turns.size() - 1; i >= 0 && turns.get(i).answer() instanceof AgentAnswer.Invalid; i--) {
+        for (var i = turns.size() - 1; i >= 0 && !fits(turns.get(i)); i--) {
             invalid++;
         }
         if (invalid <= REPAIRS) {
@@ -287,7 +193,15 @@ public final class Workflow {
         }
         var errors = last(turns).answer() instanceof AgentAnswer.Invalid answer ? answer.errors() : List.<String>of();
         var detail = "%s gave no valid answer: %s".formatted(agent.title(), String.join("; ", errors));
-        return new Step.Append(end(run, RunStatus.FAILED, new Problem("provider-invalid-answer", detail)));
+        return new Step.Append(Endings.end(run, RunStatus.FAILED, new Problem("provider-invalid-answer", detail)));
+    }
+
+    private static boolean fits(AgentTurn turn) {
+        return switch (turn.agent()) {
+            case PLANNER -> turn.answer() instanceof AgentAnswer.Proposal;
+            case REVIEWER -> turn.answer() instanceof AgentAnswer.Review;
+            case EXECUTOR -> turn.answer() instanceof AgentAnswer.Calls || turn.answer() instanceof AgentAnswer.Text;
+        };
     }
 
     private static Step ask(RunState run, Agent agent, int turn) {
@@ -326,33 +240,6 @@ public final class Workflow {
 
     private static UUID approvalId(RunState run) {
         return Ids.derived(run.request().runId(), "approval:" + (run.approvals() + 1));
-    }
-
-    private static RunEvent succeeded(RunState run, String text) {
-        var output = new RunOutput(text, tasks(run), denied(run));
-        return new RunEvent.Ended(RunStatus.SUCCEEDED, output, null, List.of());
-    }
-
-    private static RunEvent end(RunState run, RunStatus status, Problem problem) {
-        var unsettled = run.calls().values().stream()
-                .filter(CallState::isUnsettled)
-                .map(call -> call.call().id())
-                .toList();
-        return new RunEvent.Ended(status, null, problem, unsettled);
-    }
-
-    private static List<UUID> tasks(RunState run) {
-        var executed = run.calls().values().stream()
-                .anyMatch(call ->
-                        call.call().tool().equals(CREATE_TASK) && call.stage() == Stage.SETTLED && !call.error());
-        return executed && run.taskId() != null ? List.of(run.taskId()) : List.of();
-    }
-
-    private static List<String> denied(RunState run) {
-        return run.calls().values().stream()
-                .filter(call -> call.stage() == Stage.REFUSED)
-                .map(call -> call.call().tool())
-                .toList();
     }
 
     private static List<CallState> at(List<CallState> calls, Stage stage) {
