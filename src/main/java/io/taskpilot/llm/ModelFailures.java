@@ -1,0 +1,37 @@
+package io.taskpilot.llm;
+
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Failure.Kind;
+
+/** How model calls fail. None of the texts holds anything a provider or a model wrote. */
+final class ModelFailures {
+    private ModelFailures() {}
+
+    static Failure timeout() {
+        return Failure.of(Kind.TIMEOUT, "provider-timeout", "the model did not answer in time");
+    }
+
+    static Failure aborted() {
+        return Failure.of(Kind.UNAVAILABLE, "provider-aborted", "the model call was broken off");
+    }
+
+    static Failure notStarted() {
+        return Failure.of(Kind.UNAVAILABLE, "provider-not-started", "this node may not start effects now");
+    }
+
+    static Failure error(String detail) {
+        return Failure.of(Kind.UPSTREAM, "provider-error", detail);
+    }
+
+    static Failure cutStream() {
+        return Failure.of(Kind.UPSTREAM, "provider-cut-stream", "the model's answer ended in the middle");
+    }
+
+    static Failure refused() {
+        return Failure.of(Kind.UPSTREAM, "provider-refused", "the provider's content filter stopped the answer");
+    }
+
+    static Failure truncated() {
+        return Failure.of(Kind.UPSTREAM, "provider-truncated", "the answer did not fit the agent's maxTokens");
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.taskpilot.agent;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.taskpilot.llm;
+
+import org.jspecify.annotations.NullMarked;
