@@ -1,0 +1,138 @@
+package io.taskpilot.config;
+
+import static io.taskpilot.config.TaskPilotConfig.OnError.FAIL;
+import static io.taskpilot.config.TaskPilotConfig.OnError.WAIT;
+import static io.taskpilot.config.Type.duration;
+import static io.taskpilot.config.Type.flag;
+import static io.taskpilot.config.Type.fraction;
+import static io.taskpilot.config.Type.integer;
+import static io.taskpilot.config.Type.names;
+import static io.taskpilot.config.Type.oneOf;
+import static io.taskpilot.config.Type.path;
+import static io.taskpilot.config.Type.secretUrl;
+import static io.taskpilot.config.Type.text;
+import static io.taskpilot.config.Type.url;
+
+import io.taskpilot.config.TaskPilotConfig.Auth;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.Log;
+import io.taskpilot.config.TaskPilotConfig.OnDeny;
+import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** Every key, its default and its bounds, in the order of the record. */
+final class ConfigReader {
+    private static final Type<Secret> ANY = Type.secret(Pattern.compile("\\S+"), "a key");
+    private static final Type<Secret> LONG = Type.secret(Pattern.compile(".{32,}"), "32 characters or more");
+    private static final Type<Secret> POSTGRES =
+            Type.secret(Pattern.compile("postgres(ql)?://\\S+"), "postgresql://user:password@host:port/database");
+    private static final Type<Secret> WEBHOOK =
+            Type.secret(Pattern.compile("whsec_[A-Za-z0-9+/]{32,}={0,2}"), "whsec_ and base64 of 24 to 64 bytes");
+
+    private enum Level {
+        TRACE,
+        DEBUG,
+        INFO,
+        WARN,
+        ERROR
+    }
+
+    private final Settings in;
+
+    ConfigReader(Settings in) {
+        this.in = in;
+    }
+
+    /** @param confDir the one that was found */
+    TaskPilotConfig read(Path confDir) {
+        return new TaskPilotConfig(
+                in.get("environment", text(), "development"),
+                in.get("dataDir", path(), "data"),
+                in.get("confDir", path(), confDir.toString()),
+                http(),
+                auth(),
+                new TaskPilotConfig.Limits(
+                        in.get("limits.runs", integer(1, 100_000), "2000"),
+                        in.get("limits.runsPerKey", integer(1, 100_000), "1000"),
+                        in.get("limits.toolCalls", integer(1, 100), "8")),
+                new TaskPilotConfig.Postgres(
+                        in.secret("postgres.url", POSTGRES), in.get("postgres.poolSize", integer(2, 200), "10")),
+                llm(),
+                new TaskPilotConfig.Policy(
+                        in.get("policy.onError", oneOf(EnumSet.of(FAIL, WAIT)), "fail"),
+                        in.get("policy.onDeny", oneOf(EnumSet.allOf(OnDeny.class)), "reject"),
+                        in.get("policy.timeout", duration("10ms", "10s"), "250ms")),
+                guardrails(),
+                new TaskPilotConfig.Approvals(
+                        in.get("approvals.ttl", duration("1s", "30d"), "1h"),
+                        in.get("approvals.roles", names(), "approver")),
+                new TaskPilotConfig.Tools(webhooks()),
+                new Log(
+                        in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")
+                                .name(),
+                        in.find("log.format", oneOf(EnumSet.allOf(Log.Format.class)))));
+    }
+
+    private TaskPilotConfig.Http http() {
+        return new TaskPilotConfig.Http(
+                in.get("http.host", text(), "127.0.0.1"),
+                in.get("http.port", integer(0, 65_535), "8000"),
+                in.get("http.managementHost", text(), "127.0.0.1"),
+                in.get("http.managementPort", integer(0, 65_535), "8081"),
+                in.get("http.managementOnly", flag(), "false"),
+                in.get("http.maxConnections", integer(1, 1_000_000), "10000"));
+    }
+
+    private Auth auth() {
+        return new Auth(
+                in.get("auth.mode", oneOf(EnumSet.allOf(Auth.Mode.class)), "none"),
+                in.find("auth.keysFile", path()),
+                in.secret("auth.secret", LONG));
+    }
+
+    private Llm llm() {
+        return new Llm(
+                in.find("llm.provider", oneOf(EnumSet.allOf(Llm.Provider.class))),
+                in.find("llm.baseUrl", url()),
+                in.secret("llm.apiKey", ANY),
+                in.find("llm.model", text()),
+                in.get("llm.timeout", duration("1s", "10m"), "60s"),
+                in.get("llm.concurrency", integer(1, 100_000), "256"),
+                new Llm.Offline(
+                        in.get("llm.offline.latency", duration("0s", "60s"), "0s"),
+                        in.get("llm.offline.failureRate", fraction(), "0")));
+    }
+
+    private TaskPilotConfig.Guardrails guardrails() {
+        return new TaskPilotConfig.Guardrails(
+                new OnErrors(
+                        in.get("guardrails.onError.input", oneOf(EnumSet.allOf(OnError.class)), "fail"),
+                        in.get("guardrails.onError.output", oneOf(EnumSet.allOf(OnError.class)), "fail"),
+                        in.get("guardrails.onError.toolResult", oneOf(EnumSet.allOf(OnError.class)), "fail")),
+                in.get("guardrails.timeout", duration("10ms", "30s"), "2s"));
+    }
+
+    private Map<String, Webhook> webhooks() {
+        var webhooks = new LinkedHashMap<String, Webhook>();
+        for (var name : in.entries("tools.webhooks")) {
+            var at = "tools.webhooks." + name + ".";
+            var url = in.find(at + "url", secretUrl());
+            var secret = in.secret(at + "secret", WEBHOOK);
+            var idempotent = in.get(at + "idempotent", flag(), "false");
+            var allowPrivate = in.get(at + "allowPrivate", flag(), "false");
+            var timeout = in.get(at + "timeout", duration("1s", "60s"), "30s");
+            if (url != null && secret != null) {
+                webhooks.put(name, new Webhook(url, secret, idempotent, allowPrivate, timeout));
+            }
+            in.need(at + "url");
+            in.need(at + "secret");
+        }
+        return Map.copyOf(webhooks);
+    }
+}

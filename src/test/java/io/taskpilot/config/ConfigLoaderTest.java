@@ -1,0 +1,411 @@
+package io.taskpilot.config;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.taskpilot.config.TaskPilotConfig.Auth;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.Log;
+import io.taskpilot.config.TaskPilotConfig.OnDeny;
+import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ConfigLoaderTest {
+    private static final String LONG_SECRET = "0123456789abcdef0123456789abcdef";
+    private static final String WEBHOOK_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+    @TempDir
+    private Path dir;
+
+    private Path conf;
+
+    @BeforeEach
+    void makeConf() throws IOException {
+        conf = Files.createDirectory(dir.resolve("conf"));
+    }
+
+    @Test
+    void defaultsNeedNothing() {
+        var config = load("", Map.of(), Map.of());
+
+        assertThat(config)
+                .isEqualTo(new TaskPilotConfig(
+                        "development",
+                        dir.resolve("data"),
+                        conf,
+                        new TaskPilotConfig.Http("127.0.0.1", 8000, "127.0.0.1", 8081, false, 10_000),
+                        new Auth(Auth.Mode.NONE, null, null),
+                        new TaskPilotConfig.Limits(2000, 1000, 8),
+                        new TaskPilotConfig.Postgres(null, 10),
+                        new Llm(null, null, null, null, Duration.ofSeconds(60), 256, new Llm.Offline(Duration.ZERO, 0)),
+                        new TaskPilotConfig.Policy(OnError.FAIL, OnDeny.REJECT, Duration.ofMillis(250)),
+                        new TaskPilotConfig.Guardrails(
+                                new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
+                        new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver")),
+                        new TaskPilotConfig.Tools(Map.of()),
+                        new Log("INFO", null)));
+    }
+
+    @Test
+    void everyKeyIsMappedFromTheFile() {
+        var config = load(EVERY_KEY, Map.of(), Map.of());
+
+        assertThat(config).isEqualTo(everyKey(conf));
+    }
+
+    @Test
+    void theFileOfTheTestHasEveryKeyThereIs() {
+        var inFile = loaded(EVERY_KEY, Map.of(), Map.of()).settings().stream()
+                .filter(setting -> setting.origin().endsWith(".yaml"))
+                .map(setting -> setting.path().replace(".pager.", ".<name>."))
+                .toList();
+        var known = ConfigLoader.settings().stream()
+                .map(Setting::path)
+                .filter(path -> !path.endsWith("secretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
+                .toList();
+
+        assertThat(inFile).containsExactlyInAnyOrderElementsOf(known);
+    }
+
+    @Test
+    void everyKeyIsMappedFromTheEnvironment() throws IOException {
+        var file = loaded(EVERY_KEY, Map.of(), Map.of());
+        var environment = new HashMap<String, String>();
+        for (var setting : file.settings()) {
+            if (!setting.value().isEmpty() && !setting.value().equals("***")) {
+                environment.put(setting.variable(), setting.value());
+            }
+        }
+        environment.put("TASKPILOT_AUTH_SECRET", LONG_SECRET);
+        environment.put("TASKPILOT_POSTGRES_URL", "postgresql://tp:pw@db:5432/tp");
+        environment.put("TASKPILOT_LLM_API_KEY", "sk-1");
+        environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_URL", "http://127.0.0.1:9/hook");
+        environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_SECRET", WEBHOOK_SECRET);
+
+        assertThat(load("tools: {webhooks: {pager: {}}}", environment, Map.of()))
+                .isEqualTo(everyKey(conf));
+    }
+
+    @Test
+    void flagsWinOverTheEnvironmentAndThatOverTheFile() {
+        var file = "http: {port: 1}\nllm: {model: a, baseUrl: http://a/v1}\nlog: {level: warn}";
+        var environment = Map.of(
+                "TASKPILOT_HTTP_PORT", "2",
+                "TASKPILOT_LLM_MODEL", "b",
+                "OPENAI_BASE_URL", "http://b/v1",
+                "LOG_LEVEL", "DEBUG");
+
+        var config = load(file, environment, Map.of("http.port", "3"));
+
+        assertThat(config.http().port()).isEqualTo(3);
+        assertThat(config.llm().model()).isEqualTo("b");
+        assertThat(config.llm().baseUrl()).isEqualTo(URI.create("http://b/v1"));
+        assertThat(config.log().level()).isEqualTo("DEBUG");
+    }
+
+    @Test
+    void ourVariableWinsOverTheOneOfOthers() {
+        var environment = Map.of("OPENAI_API_KEY", "sk-theirs", "TASKPILOT_LLM_API_KEY", "sk-ours");
+
+        assertThat(load("", environment, Map.of()).llm().apiKey()).isEqualTo(new Secret("sk-ours"));
+    }
+
+    @Test
+    void anEmptyVariableCountsAsUnset() {
+        var environment = Map.of("OPENAI_API_KEY", "", "TASKPILOT_POSTGRES_URL", "");
+
+        var config = load("", environment, Map.of());
+
+        assertThat(config.llm().apiKey()).isNull();
+        assertThat(config.postgres().url()).isNull();
+    }
+
+    @Test
+    void secretsComeFromFilesToo() throws IOException {
+        var key = Files.writeString(dir.resolve("key"), "sk-1\n");
+        Files.writeString(conf.resolve("database"), "postgresql://tp:pw@db/tp\n");
+
+        var config = load("postgres: {urlFile: database}", Map.of("OPENAI_API_KEY_FILE", key.toString()), Map.of());
+
+        assertThat(config.llm().apiKey()).isEqualTo(new Secret("sk-1"));
+        assertThat(config.postgres().url()).isEqualTo(new Secret("postgresql://tp:pw@db/tp"));
+    }
+
+    @Test
+    void aSecretByValueInTheEnvironmentWinsOverAFileNamedInTheFile() {
+        var config = load("llm: {apiKeyFile: nowhere}", Map.of(), Map.of("llm.apiKey", "sk-2"));
+
+        assertThat(config.llm().apiKey()).isEqualTo(new Secret("sk-2"));
+    }
+
+    @Test
+    void pathsInTheFileStartFromItsDirectoryAndOthersFromTheWorkingDirectory() {
+        assertThat(load("dataDir: ../d", Map.of(), Map.of()).dataDir()).isEqualTo(dir.resolve("d"));
+        assertThat(load("", Map.of("TASKPILOT_DATA_DIR", "d"), Map.of()).dataDir())
+                .isEqualTo(dir.resolve("d"));
+    }
+
+    @Test
+    void theConfigurationDirectoryIsTheFirstThatHasTheFile() throws IOException {
+        var other = Files.createDirectory(dir.resolve("other"));
+        Files.writeString(other.resolve("taskpilot.yaml"), "environment: there");
+        var sources = new Sources(Map.of(), Map.of(), null, List.of(conf, other), dir);
+
+        var loaded = ConfigLoader.load(sources);
+
+        assertThat(loaded.config().confDir()).isEqualTo(other);
+        assertThat(loaded.config().environment()).isEqualTo("there");
+    }
+
+    @Test
+    void reportsEveryMistakeAtOnce() {
+        var file = """
+                http: {port: 70000, managementOnly: maybe}
+                policy: {onError: allow, timeout: soon}
+                llm: {modle: x}
+                approvals: {roles: [approver, "Big Boss"]}
+                limits: 5
+                """;
+        var environment = Map.of("TASKPILOT_HTTP_PROT", "1", "TASKPILOT_LIMITS_RUNS", "many");
+
+        var e = catchThrowableOfType(ConfigException.class, () -> load(file, environment, Map.of("log.levle", "x")));
+
+        var from = ", from " + conf.resolve("taskpilot.yaml");
+        assertThat(e.mistakes())
+                .containsExactlyInAnyOrder(
+                        "http.port: '70000' (expected: 0..65535)" + from,
+                        "http.managementOnly: 'maybe' (expected: true or false)" + from,
+                        "policy.onError: 'allow' (expected: fail or wait)" + from,
+                        "policy.timeout: 'soon' (expected: a duration, 10ms..10s)" + from,
+                        "approvals.roles: a list (expected: names of a-z, 0-9, - and _)" + from,
+                        "limits.runs: 'many' (expected: 1..100000), from TASKPILOT_LIMITS_RUNS",
+                        "limits: not a mapping (expected: keys under it)" + from,
+                        "llm.modle: unknown key, did you mean llm.model?" + from,
+                        "log.levle: unknown key, did you mean log.level?, from a flag",
+                        "TASKPILOT_HTTP_PROT: unknown variable, did you mean TASKPILOT_HTTP_PORT?");
+        assertThat(e).hasMessageStartingWith("the configuration has 10 mistakes:\n  ");
+    }
+
+    @Test
+    void aSecretIsInNoMessageAndNoText() {
+        var secrets = List.of("hunter2", "tell-no-one", "whsec_short", "path-secret", "query-secret");
+        var file = """
+                auth: {secret: hunter2}
+                postgres: {url: "mysql://tell-no-one@db/x"}
+                llm: {apiKey: [tell-no-one], baseUrl: "http://user:tell-no-one@host/v1", apiKye: tell-no-one}
+                tools: {webhooks: {pager: {url: "ftp://x/path-secret?q=query-secret", secret: whsec_short}}}
+                tell: tell-no-one
+                """;
+
+        assertThatThrownBy(() -> load(file, Map.of("TASKPILOT_API_KYE", "tell-no-one"), Map.of()))
+                .satisfies(e ->
+                        secrets.forEach(secret -> assertThat(e.getMessage()).doesNotContain(secret)));
+        var good = loaded(EVERY_KEY, Map.of(), Map.of());
+        assertThat(good.settings().toString() + good.config())
+                .doesNotContain(LONG_SECRET, WEBHOOK_SECRET, "sk-1", "tp:pw");
+        assertThat(good.settings().toString()).doesNotContain("/hook");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0.0.0.0", "::", "192.168.1.4", "example.com", "127.evil.com"})
+    void anAddressBeyondLoopbackNeedsKeys(String host) {
+        assertThatThrownBy(() -> load("", Map.of("TASKPILOT_HTTP_HOST", host), Map.of()))
+                .hasMessageContaining("http.host: '" + host + "' (expected: a loopback address while auth.mode is none")
+                .hasMessageContaining("auth.mode to keys");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"localhost", "127.0.0.1", "127.8.8.8", "::1"})
+    void loopbackNeedsNoKeys(String host) {
+        assertThat(load("", Map.of("TASKPILOT_HTTP_HOST", host), Map.of())
+                        .http()
+                        .host())
+                .isEqualTo(host);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "auth: {mode: keys}                                      | auth.keysFile: missing",
+                "auth: {mode: keys}                                      | auth.secret: missing",
+                "auth: {secret: short}                                   | auth.secret: *** (expected: 32 characters or more)",
+                "llm: {provider: openai}                                 | llm.provider: openai (expected: with llm.apiKey or llm.baseUrl)",
+                "http: {port: 9, managementPort: 9}                      | http.managementPort: 9 (expected: another port",
+                "http: {host: 5}                                         | http.host: '5' (expected: text)",
+                "http: {host: [a]}                                       | http.host: a list (expected: text)",
+                "llm: {model: {a: b}}                                    | llm.model: a mapping (expected: text)",
+                "http.port: 5                                            | http.port: unknown key (expected: nested mappings, not dots)",
+                "postgres: {url: 'postgresql://db'}                      | postgres.url: *** (expected: with a host and a database)",
+                "postgres: {url: 'postgresql://u:a%b@db/x'}              | postgres.url: *** (expected: a URL; what is special",
+                "postgres: {urlFile: none}                               | (expected: a readable file; NoSuchFileException)",
+                "tools: {webhooks: {p: {url: 'http://x/y'}}}             | tools.webhooks.p.secret: missing",
+                "tools: {webhooks: {p: }}                                | tools.webhooks.p.url: missing",
+                "tools: {webhooks: {P!: {}}}                             | tools.webhooks: 'P!' (expected: names of",
+                "tools: {webhooks: {p: {ulr: x}}}                        | unknown key, did you mean tools.webhooks.p.url?",
+                "[a, b]                                                  | not a mapping",
+                "a: [                                                    | not valid YAML",
+                "llm: {model: a, model: b}                               | Duplicate",
+            })
+    void whatDoesNotFitIsNamed(String file, String message) {
+        assertThatThrownBy(() -> load(file, Map.of(), Map.of()))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void plainHttpToAWebhookNeedsPermission() {
+        var file = "tools: {webhooks: {p: {url: 'http://x/y', secret: %s}}}".formatted(WEBHOOK_SECRET);
+
+        assertThatThrownBy(() -> load(file, Map.of(), Map.of()))
+                .hasMessageContaining("tools.webhooks.p.url: *** (expected: https, or allowPrivate: true");
+    }
+
+    @Test
+    void aVariableForAWebhookThatIsNotInTheFileSaysHowToAddOne() {
+        assertThatThrownBy(() -> load("", Map.of("TASKPILOT_TOOLS_WEBHOOKS_PAGER_URL", "https://x"), Map.of()))
+                .hasMessageContaining("its entry has to be in the file");
+    }
+
+    @Test
+    void variablesThatAreNoSettingsAreKnown() {
+        var environment = Map.of("TASKPILOT_HOME", "/x", "TASKPILOT_REQUIRE_TOOLS", "true", "TASKPILOT_API_KEY", "k");
+
+        assertThat(load("", environment, Map.of())).isNotNull();
+    }
+
+    @Test
+    void aFileThatIsAskedForHasToBeThere() {
+        var sources = new Sources(Map.of(), Map.of(), dir.resolve("none.yaml"), List.of(), dir);
+
+        assertThatThrownBy(() -> ConfigLoader.load(sources))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("none.yaml: can't be read (NoSuchFileException)");
+    }
+
+    @Test
+    void bytesThatAreNotTextAreAMistake() throws IOException {
+        Files.write(conf.resolve("taskpilot.yaml"), new byte[] {(byte) 0xc3, 0x28, 0, 1, (byte) 0xff});
+        var sources = new Sources(Map.of(), Map.of(), conf.resolve("taskpilot.yaml"), List.of(conf), dir);
+
+        assertThatThrownBy(() -> ConfigLoader.load(sources)).isInstanceOf(ConfigException.class);
+    }
+
+    /** Its comments say what each key is for; switched on, they have to be right as well. */
+    @Test
+    void theShippedFileIsRightWithEverySettingSwitchedOn() throws IOException {
+        var shipped = Files.readString(Path.of("conf/taskpilot.yaml"));
+        var on = shipped.replaceAll("(?m)^( *)#(?=\\w)", "$1").replaceAll("/run/secrets/[\\w-]+-(\\w+)", dir + "/$1");
+        Files.writeString(dir.resolve("secret"), LONG_SECRET);
+        Files.writeString(dir.resolve("url"), "postgresql://tp:pw@db/tp");
+        Files.writeString(dir.resolve("operations"), WEBHOOK_SECRET);
+
+        assertThat(load(shipped, Map.of(), Map.of())).isEqualTo(load("", Map.of(), Map.of()));
+        var changed = loaded(on, Map.of(), Map.of()).settings().stream()
+                .filter(setting -> setting.origin().endsWith(".yaml"))
+                .toList();
+        assertThat(changed)
+                .hasSizeGreaterThan(10)
+                .allSatisfy(setting -> assertThat(setting.value()).isNotEqualTo(setting.fallback()));
+    }
+
+    private TaskPilotConfig load(String file, Map<String, String> environment, Map<String, String> flags) {
+        return loaded(file, environment, flags).config();
+    }
+
+    private ConfigLoader.Loaded loaded(String text, Map<String, String> environment, Map<String, String> flags) {
+        try {
+            var file = Files.write(conf.resolve("taskpilot.yaml"), text.getBytes(UTF_8));
+            return ConfigLoader.load(new Sources(flags, environment, file, List.of(conf), dir));
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static TaskPilotConfig everyKey(Path conf) {
+        return new TaskPilotConfig(
+                "production",
+                Path.of("/d"),
+                conf,
+                new TaskPilotConfig.Http("0.0.0.0", 1, "::1", 2, true, 3),
+                new Auth(Auth.Mode.KEYS, Path.of("/keys.yaml"), new Secret(LONG_SECRET)),
+                new TaskPilotConfig.Limits(4, 5, 6),
+                new TaskPilotConfig.Postgres(new Secret("postgresql://tp:pw@db:5432/tp"), 7),
+                new Llm(
+                        Llm.Provider.OPENAI,
+                        URI.create("https://llm/v1"),
+                        new Secret("sk-1"),
+                        "m",
+                        Duration.ofSeconds(8),
+                        9,
+                        new Llm.Offline(Duration.ofSeconds(1), 0.25)),
+                new TaskPilotConfig.Policy(OnError.WAIT, OnDeny.TELL, Duration.ofSeconds(1)),
+                new TaskPilotConfig.Guardrails(
+                        new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
+                new TaskPilotConfig.Approvals(Duration.ofDays(2), List.of("boss", "night-shift")),
+                new TaskPilotConfig.Tools(Map.of(
+                        "pager",
+                        new Webhook(
+                                URI.create("http://127.0.0.1:9/hook"),
+                                new Secret(WEBHOOK_SECRET),
+                                true,
+                                true,
+                                Duration.ofSeconds(5)))),
+                new Log("DEBUG", Log.Format.JSON));
+    }
+
+    private static final String EVERY_KEY = """
+            environment: production
+            dataDir: /d
+            confDir: .
+            http:
+              host: 0.0.0.0
+              port: 1
+              managementHost: "::1"
+              managementPort: 2
+              managementOnly: true
+              maxConnections: 3
+            auth: {mode: keys, keysFile: /keys.yaml, secret: %s}
+            limits: {runs: 4, runsPerKey: 5, toolCalls: 6}
+            postgres: {url: "postgresql://tp:pw@db:5432/tp", poolSize: 7}
+            llm:
+              provider: openai
+              baseUrl: https://llm/v1
+              apiKey: sk-1
+              model: m
+              timeout: 8s
+              concurrency: 9
+              offline: {latency: 1s, failureRate: 0.25}
+            policy: {onError: wait, onDeny: tell, timeout: PT1S}
+            guardrails:
+              onError: {input: wait, output: allow, toolResult: wait}
+              timeout: 3000ms
+            approvals: {ttl: 2d, roles: [boss, night-shift]}
+            tools:
+              webhooks:
+                pager:
+                  url: http://127.0.0.1:9/hook
+                  secret: %s
+                  idempotent: true
+                  allowPrivate: true
+                  timeout: 5s
+            log: {level: debug, format: json}
+            """.formatted(LONG_SECRET, WEBHOOK_SECRET);
+}

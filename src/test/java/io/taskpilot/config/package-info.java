@@ -1,0 +1,4 @@
+@NullMarked
+package io.taskpilot.config;
+
+import org.jspecify.annotations.NullMarked;
