@@ -35,6 +35,7 @@ final class Drivers {
     private final int limit;
     private final List<Context> loops = new CopyOnWriteArrayList<>();
     private final Map<UUID, Pinned> runToDriver = new ConcurrentHashMap<>();
+    private final Map<String, Integer> principalToRuns = new ConcurrentHashMap<>();
     private final AtomicInteger slots = new AtomicInteger();
     private final AtomicInteger turn = new AtomicInteger();
     private volatile boolean closing;
@@ -77,6 +78,10 @@ final class Drivers {
         return runToDriver.size();
     }
 
+    int inFlight(String principal) {
+        return principalToRuns.getOrDefault(principal, 0);
+    }
+
     /**
      * Drives a run in a place that was reserved.
      *
@@ -93,6 +98,8 @@ final class Drivers {
 
     private void drive(long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
+        var principal = state.request().principal();
+        principalToRuns.merge(principal, 1, Integer::sum);
         loop.runOnContext(unused -> {
             var runId = state.request().runId();
             var driver = new RunDriver(vertx, workflow, performer, journal, lease, fence, state);
@@ -104,6 +111,7 @@ final class Drivers {
             }
             driver.drive(first).onComplete(done -> {
                 runToDriver.remove(runId, pinned);
+                principalToRuns.computeIfPresent(principal, (same, runs) -> runs > 1 ? runs - 1 : null);
                 giveBack();
             });
         });

@@ -150,6 +150,11 @@ public final class Engine implements Runs {
         });
     }
 
+    @Override
+    public int inFlight(String principal) {
+        return drivers.inFlight(principal);
+    }
+
     /** Runs driven by this node now. */
     public int inFlight() {
         return drivers.inFlight();

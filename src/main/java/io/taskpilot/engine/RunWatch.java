@@ -31,7 +31,7 @@ public final class RunWatch {
     }
 
     /** Subscribes first, so that nothing falls between the first read and the first signal. */
-    static Future<RunWatch> open(Vertx vertx, RunReader reader, Signals signals, UUID runId, long after) {
+    public static Future<RunWatch> open(Vertx vertx, RunReader reader, Signals signals, UUID runId, long after) {
         var watch = new RunWatch(vertx, reader, runId, after);
         return signals.onChanged(runId, watch::wake).map(unsubscribe -> {
             watch.unsubscribe = unsubscribe;

@@ -15,6 +15,9 @@ public interface Runs {
     /** Accepts a run and begins to drive it. {@code overload-*} (503) when this node has no room. */
     Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key);
 
+    /** How many runs of {@code principal} this node drives now. Asked on any thread, for every submission. */
+    int inFlight(String principal);
+
     /** @param replayed the key was known: this is the earlier run */
     record Submission(UUID runId, boolean replayed) {}
 

@@ -23,6 +23,7 @@ public final class Failure extends RuntimeException {
         CONFLICT(409),
         GONE(410),
         TOO_LARGE(413),
+        URI_TOO_LONG(414),
         UNSUPPORTED(415),
         UNPROCESSABLE(422),
         LIMITED(429),
@@ -97,6 +98,11 @@ public final class Failure extends RuntimeException {
     /** A 503 that a caller may try again after {@code retryAfter}. */
     public static Failure overloaded(String slug, String detail, Duration retryAfter) {
         return new Failure(Kind.UNAVAILABLE, slug, detail, List.of(), retryAfter, null);
+    }
+
+    /** A 429 that a caller may try again after {@code retryAfter}. */
+    public static Failure limited(String slug, String detail, Duration retryAfter) {
+        return new Failure(Kind.LIMITED, slug, detail, List.of(), retryAfter, null);
     }
 
     /** A 503: what is needed to answer can't be reached. Not an error of ours, never a verdict. */
