@@ -1,0 +1,92 @@
+package io.taskpilot.journal;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Comparator;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The database of all tests in this JVM: one real PostgreSQL, started when the first test asks, gone with the JVM. Each
+ * test class takes a database of its own, made from a migrated template.
+ */
+public final class TestPostgres {
+    private static final String TEMPLATE = "migrated";
+    private static final AtomicInteger count = new AtomicInteger();
+
+    private TestPostgres() {}
+
+    /** A fresh, migrated, empty database. */
+    public static PostgresAddress database() {
+        var address = Server.POSTGRES.address();
+        var name = "test_" + count.incrementAndGet();
+        execute(address, "create database " + name + " template " + TEMPLATE);
+        return address.withDatabase(name);
+    }
+
+    /** A fresh database that nobody has migrated. */
+    public static PostgresAddress emptyDatabase() {
+        var address = Server.POSTGRES.address();
+        var name = "empty_" + count.incrementAndGet();
+        execute(address, "create database " + name);
+        return address.withDatabase(name);
+    }
+
+    /** Runs statements past the journal, to look and to tamper. */
+    public static void execute(PostgresAddress address, String sql) {
+        try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var statement = connection.createStatement()) {
+            statement.execute(sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** The first column of the first row, as text. */
+    public static String query(PostgresAddress address, String sql) {
+        try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery(sql)) {
+            return rows.next() ? String.valueOf(rows.getString(1)) : "(no row)";
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    private static final class Server {
+        static final LocalPostgres POSTGRES = start();
+
+        private static LocalPostgres start() {
+            try {
+                var dir = Files.createTempDirectory("taskpilot-test-");
+                var postgres = LocalPostgres.start(dir);
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(postgres, dir), "test-postgres"));
+                execute(postgres.address(), "create database " + TEMPLATE);
+                Migrations.migrate(postgres.address().withDatabase(TEMPLATE));
+                return postgres;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        private static void stop(LocalPostgres postgres, Path dir) {
+            try {
+                postgres.close();
+                delete(dir);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    static void delete(Path root) throws IOException {
+        try (var paths = Files.walk(root)) {
+            for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
+    }
+}
