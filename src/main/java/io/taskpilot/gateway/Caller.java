@@ -1,0 +1,26 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Roles;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Who calls.
+ *
+ * @param id of the key; {@code local} when authentication is off
+ * @param authenticated false when authentication is off
+ */
+record Caller(String id, List<String> roles, Set<Scope> scopes, boolean authenticated) {
+    static final Caller LOCAL = new Caller("local", List.of(Roles.ALL), Scope.ALL, false);
+
+    /** @throws Failure {@code caller-scope-missing} (403) */
+    void require(Scope scope) {
+        if (!scopes.contains(scope) && !scopes.contains(Scope.ADMIN)) {
+            throw Failure.of(
+                    Failure.Kind.DENIED,
+                    "caller-scope-missing",
+                    "the key \"%s\" lacks the scope %s".formatted(id, scope.word()));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.engine.RunReader.DecisionFilter;
+import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.DecisionType;
+import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.Json;
+import io.vertx.ext.web.RoutingContext;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The decision log: as a list, as an export, and whether it is intact. */
+final class DecisionResource {
+    private static final List<String> TYPES =
+            Arrays.stream(DecisionType.values()).map(DecisionType::word).toList();
+    private static final List<String> RESULTS =
+            Arrays.stream(DecisionResult.values()).map(DecisionResult::word).toList();
+    private static final List<String> COLUMNS = List.of(
+            "id",
+            "chain_id",
+            "run_id",
+            "request_id",
+            "trace_id",
+            "tenant",
+            "principal",
+            "decision_type",
+            "phase",
+            "result",
+            "reason",
+            "rule",
+            "agent",
+            "tool",
+            "policy_revision",
+            "input_sha256",
+            "context",
+            "latency_ms",
+            "created_at",
+            "prev_hash",
+            "hash");
+
+    private final Gateway gateway;
+
+    DecisionResource(Gateway gateway) {
+        this.gateway = gateway;
+    }
+
+    Future<Void> list(RoutingContext ctx) {
+        var form = Accept.choose(ctx.request(), Accept.JSON, Accept.NDJSON, Accept.CSV);
+        var in = Query.fields(ctx);
+        var filter = new DecisionFilter(
+                in.idOrNull("run_id", "run_"),
+                in.word("decision_type", TYPES, word -> word),
+                in.word("result", RESULTS, word -> word),
+                Query.text(in, "tool", 100),
+                Query.text(in, "agent", 100),
+                Query.instant(in, "since"));
+        if (form.equals(Accept.JSON)) {
+            return page(ctx, filter, in);
+        }
+        in.done(); // an export has everything: cursor and limit are unknown to it
+        return form.equals(Accept.CSV) ? csv(ctx, filter) : ndjson(ctx, filter);
+    }
+
+    private Future<Void> page(RoutingContext ctx, DecisionFilter filter, Fields in) {
+        var page = Query.page(in);
+        in.done();
+        return gateway.reader()
+                .decisions(filter, page)
+                .compose(found -> Answer.page(ctx, found.items(), found.next(), DecisionResource::json));
+    }
+
+    private Future<Void> ndjson(RoutingContext ctx, DecisionFilter filter) {
+        return Export.open(gateway, ctx, Accept.NDJSON, "")
+                .write(out -> gateway.reader().exportDecisions(filter, decisions -> out.write(lines(decisions))));
+    }
+
+    private static Buffer lines(List<DecisionView> decisions) {
+        var lines = Buffer.buffer();
+        decisions.forEach(decision -> lines.appendString(Json.encode(json(decision)) + "\n"));
+        return lines;
+    }
+
+    private Future<Void> csv(RoutingContext ctx, DecisionFilter filter) {
+        return Export.open(gateway, ctx, Accept.CSV + "; charset=utf-8; header=present", Csv.row(COLUMNS))
+                .write(out -> gateway.reader().exportDecisions(filter, decisions -> out.write(rows(decisions))));
+    }
+
+    private static Buffer rows(List<DecisionView> decisions) {
+        var rows = Buffer.buffer();
+        decisions.forEach(decision -> {
+            var json = json(decision);
+            rows.appendString(Csv.row(COLUMNS.stream().map(json::get).toList()));
+        });
+        return rows;
+    }
+
+    Future<Void> verify(RoutingContext ctx) {
+        Accept.choose(ctx.request(), Accept.JSON);
+        var in = Query.fields(ctx);
+        var run = in.idOrNull("run_id", "run_");
+        in.done();
+        return gateway.reader().verifyDecisions(run).compose(verification -> {
+            var json = new LinkedHashMap<String, Object>();
+            json.put("intact", verification.broken().isEmpty());
+            json.put("chains", verification.chains());
+            json.put("rows", verification.rows());
+            json.put("broken", verification.broken());
+            return Answer.json(ctx, 200, json);
+        });
+    }
+
+    @SuppressWarnings("NullAway") // JSON nulls: every member is always there
+    private static Map<String, Object> json(DecisionView view) {
+        var decision = view.decision();
+        var json = new LinkedHashMap<String, Object>();
+        json.put("id", "dec_" + decision.id());
+        json.put("chain_id", view.chainId().toString());
+        json.put("run_id", view.runId() == null ? null : RunJson.id(view.runId()));
+        json.put("request_id", view.requestId());
+        json.put("trace_id", view.traceId());
+        json.put("tenant", view.tenant());
+        json.put("principal", view.principal());
+        json.put("decision_type", decision.type().word());
+        json.put("phase", decision.phase());
+        json.put("result", decision.result().word());
+        json.put("reason", decision.reason());
+        json.put("rule", decision.rule());
+        json.put("agent", decision.agent());
+        json.put("tool", decision.tool());
+        json.put("policy_revision", decision.policyRevision());
+        json.put("input_sha256", decision.inputSha256());
+        json.put("context", decision.context());
+        json.put("latency_ms", decision.latencyMs());
+        json.put("created_at", view.createdAt().toString());
+        json.put("prev_hash", view.prevHash());
+        json.put("hash", view.hash());
+        return json;
+    }
+}

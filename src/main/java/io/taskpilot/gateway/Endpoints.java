@@ -1,0 +1,161 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.resilience.Failure;
+import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Mounts endpoints. What holds for every one of them stands here, in the order it is checked: who calls, what the key
+ * may do, the type of the body, its size. Only then is the body read and the resource asked.
+ */
+final class Endpoints {
+    private static final int BODY_BYTES = 1 << 20;
+    private static final long BODY_MILLIS = 30_000;
+    private static final String CALLER = "caller";
+
+    /** Answers a request, or fails; the failure is answered for it. */
+    @FunctionalInterface
+    interface Handling extends Function<RoutingContext, Future<Void>> {}
+
+    record Endpoint(HttpMethod method, String path) {}
+
+    private final Router router;
+    private final Gateway gateway;
+    private final List<Endpoint> mounted = new ArrayList<>();
+
+    Endpoints(Router router, Gateway gateway) {
+        this.router = router;
+        this.gateway = gateway;
+        var problems = new ProblemHandler();
+        router.route().handler(new RequestId()).failureHandler(problems);
+        router.route().handler(this::always);
+        router.errorHandler(404, problems);
+        router.errorHandler(405, ctx -> {
+            ctx.response().putHeader("allow", allowed(ctx.normalizedPath()));
+            problems.handle(ctx);
+        });
+    }
+
+    /** Anyone may ask: nothing here is about a run. */
+    void open(String path, Handling handling) {
+        get(path);
+        router.get(path).handler(ctx -> run(ctx, handling));
+    }
+
+    void get(String path, Scope scope, Handling handling) {
+        get(path);
+        router.get(path).handler(ctx -> admit(ctx, scope));
+        router.get(path).handler(ctx -> run(ctx, handling));
+    }
+
+    /** An upgrade; any key may ask, each frame is checked for its scope. Only another site is kept out. */
+    void socket(String path, Handling handling) {
+        get(path);
+        router.get(path).handler(ctx -> admit(ctx, null));
+        router.get(path).handler(ctx -> run(ctx, handling));
+    }
+
+    void post(String path, Scope scope, Handling handling) {
+        mounted.add(new Endpoint(HttpMethod.POST, path));
+        router.post(path).handler(ctx -> admit(ctx, scope));
+        router.post(path).handler(Endpoints::refuseOtherTypes);
+        router.post(path).handler(Endpoints::limitWait);
+        router.post(path).handler(BodyHandler.create(false).setBodyLimit(BODY_BYTES));
+        router.post(path).handler(ctx -> run(ctx, handling));
+    }
+
+    private void get(String path) {
+        mounted.add(new Endpoint(HttpMethod.GET, path));
+    }
+
+    /** Everything that was mounted, in order. */
+    List<Endpoint> mounted() {
+        return List.copyOf(mounted);
+    }
+
+    static Caller caller(RoutingContext ctx) {
+        return ctx.<Caller>get(CALLER);
+    }
+
+    /** The body; an empty one reads as an empty object when {@code optional}. */
+    static Map<String, Object> body(RoutingContext ctx, boolean optional) {
+        var buffer = ctx.body().buffer();
+        if (optional && (buffer == null || buffer.length() == 0)) {
+            return Map.of();
+        }
+        return StrictJson.object(buffer == null ? new byte[0] : buffer.getBytes());
+    }
+
+    private void always(RoutingContext ctx) {
+        if (gateway.health().isDraining() && ctx.request().version() != HttpVersion.HTTP_2) {
+            ctx.response().putHeader("connection", "close");
+        }
+        ctx.response().putHeader("cache-control", "no-store").putHeader("x-content-type-options", "nosniff");
+        ctx.next();
+    }
+
+    private void admit(RoutingContext ctx, @Nullable Scope scope) {
+        var caller = gateway.authentication().caller(ctx.request());
+        if (scope != null) {
+            caller.require(scope);
+        }
+        ctx.put(CALLER, caller);
+        ctx.next();
+    }
+
+    private static void refuseOtherTypes(RoutingContext ctx) {
+        var request = ctx.request();
+        var type = request.getHeader("content-type");
+        var length = request.getHeader("content-length");
+        var hasBody = request.headers().contains("transfer-encoding") || (length != null && !length.equals("0"));
+        if ((type != null || hasBody) && !isJson(type == null ? "" : type)) {
+            var detail = "Content-Type: " + (type == null ? "missing" : "not JSON") + " (expected: application/json)";
+            throw Failure.of(Failure.Kind.UNSUPPORTED, "caller-unsupported-type", detail);
+        }
+        ctx.next();
+    }
+
+    private static boolean isJson(String type) {
+        var parts =
+                type.toLowerCase(Locale.ROOT).replace(" ", "").replace("\"", "").split(";", 3);
+        return parts[0].equals(Accept.JSON) && (parts.length == 1 || parts[1].equals("charset=utf-8"));
+    }
+
+    /** A body that trickles in holds a connection for so long and no longer. */
+    private static void limitWait(RoutingContext ctx) {
+        var timer = ctx.vertx()
+                .setTimer(BODY_MILLIS, unused -> ctx.request().connection().close());
+        ctx.addEndHandler(unused -> ctx.vertx().cancelTimer(timer));
+        ctx.put("body-timer", timer);
+        ctx.next();
+    }
+
+    private static void run(RoutingContext ctx, Handling handling) {
+        Long timer = ctx.get("body-timer");
+        if (timer != null) {
+            ctx.vertx().cancelTimer(timer);
+        }
+        handling.apply(ctx).onFailure(ctx::fail);
+    }
+
+    private String allowed(String path) {
+        var methods = new TreeSet<String>();
+        for (var endpoint : mounted) {
+            if (path.matches(endpoint.path().replaceAll(":[a-z]+", "[^/]+") + "/?")) {
+                methods.add(endpoint.method().name());
+            }
+        }
+        return String.join(", ", methods);
+    }
+}

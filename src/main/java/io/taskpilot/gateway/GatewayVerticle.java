@@ -1,0 +1,83 @@
+package io.taskpilot.gateway;
+
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.Http2Settings;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.ext.web.Router;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.function.IntConsumer;
+
+/** Binds a port on its event loop. It holds no logic, so that none needs a deployed verticle to be tested. */
+final class GatewayVerticle extends VerticleBase {
+    static final int WEBSOCKET_FRAME_BYTES = 256 * 1024;
+    private static final int HEADER_BYTES = 16 * 1024;
+    private static final int LINE_BYTES = 8 * 1024;
+    private static final int STREAMS_PER_CONNECTION = 100;
+    private static final int IDLE_SECONDS = 75;
+
+    private final Gateway gateway;
+    private final Function<Vertx, Router> router;
+    private final int port;
+    private final String host;
+    private final IntConsumer bound;
+    private final AtomicInteger connections;
+
+    /** @param bound is told the port, when it was the system's choice */
+    GatewayVerticle(
+            Gateway gateway,
+            Function<Vertx, Router> router,
+            int port,
+            String host,
+            AtomicInteger connections,
+            IntConsumer bound) {
+        this.gateway = gateway;
+        this.router = router;
+        this.port = port;
+        this.host = host;
+        this.connections = connections;
+        this.bound = bound;
+    }
+
+    @Override
+    public Future<?> start() {
+        gateway.loops().sample(vertx);
+        return vertx.createHttpServer(options())
+                .requestHandler(router.apply(vertx))
+                .invalidRequestHandler(ProblemHandler::refuse)
+                .connectionHandler(this::count)
+                .listen(port, host)
+                .onSuccess(server -> bound.accept(server.actualPort()));
+    }
+
+    @Override
+    public Future<?> stop() {
+        gateway.loops().stop();
+        return Future.succeededFuture(); // Vert.x closes what a verticle opened
+    }
+
+    private static HttpServerOptions options() {
+        return new HttpServerOptions()
+                .setHttp2ClearTextEnabled(true)
+                .setInitialSettings(new Http2Settings()
+                        .setMaxConcurrentStreams(STREAMS_PER_CONNECTION)
+                        .setMaxHeaderListSize(HEADER_BYTES))
+                .setHandle100ContinueAutomatically(true)
+                .setMaxHeaderSize(HEADER_BYTES)
+                .setMaxInitialLineLength(LINE_BYTES)
+                .setMaxWebSocketFrameSize(WEBSOCKET_FRAME_BYTES)
+                .setMaxWebSocketMessageSize(WEBSOCKET_FRAME_BYTES)
+                .setIdleTimeout(IDLE_SECONDS); // a stream writes every 15 s, so only the forgotten are idle
+    }
+
+    private void count(HttpConnection connection) {
+        connection.closeHandler(unused -> connections.decrementAndGet());
+        if (connections.incrementAndGet() > gateway.http().maxConnections()) {
+            gateway.metrics().admissionRejected("overload");
+            connection.close();
+        }
+    }
+}

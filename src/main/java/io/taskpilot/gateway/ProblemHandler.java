@@ -1,0 +1,102 @@
+package io.taskpilot.gateway;
+
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Failure.Kind;
+import io.vertx.core.Handler;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.json.Json;
+import io.vertx.ext.web.RoutingContext;
+import java.util.Map;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The one place that answers for failures, and logs them. */
+final class ProblemHandler implements Handler<RoutingContext> {
+    private static final Logger log = LoggerFactory.getLogger(ProblemHandler.class);
+    private static final String EXTENSION = "problem-extension";
+
+    @Override
+    public void handle(RoutingContext ctx) {
+        var failure = failure(ctx);
+        log(failure, RequestId.of(ctx), ctx.request().method().name(), ctx.normalizedPath());
+        var response = ctx.response();
+        if (response.closed() || response.ended()) {
+            return;
+        }
+        if (response.headWritten()) {
+            response.reset(); // too late for a status: a cut connection is the only honest answer left
+            return;
+        }
+        if (failure.kind() == Kind.UNAUTHENTICATED) {
+            response.putHeader("www-authenticate", "Bearer realm=\"taskpilot\"");
+        }
+        if (failure.kind() == Kind.TOO_LARGE) {
+            response.putHeader("connection", "close"); // the rest of the body is not read
+        }
+        var retryAfter = failure.retryAfter();
+        if (retryAfter != null) {
+            response.putHeader("retry-after", String.valueOf(Math.max(1, retryAfter.toSeconds())));
+        }
+        var problem = Problems.json(failure, ctx.normalizedPath(), RequestId.of(ctx));
+        problem.putAll(ctx.<Map<String, Object>>get(EXTENSION, Map.of()));
+        response.setStatusCode(failure.kind().status())
+                .putHeader("content-type", Problems.MEDIA_TYPE)
+                .end(Buffer.buffer(Json.encode(problem)));
+    }
+
+    /** Adds a member to the problem that this request will be answered with. */
+    static void extend(RoutingContext ctx, String member, Object value) {
+        ctx.put(EXTENSION, Map.of(member, value));
+    }
+
+    private static void log(Failure failure, String id, String method, String path) {
+        if (failure.kind() == Kind.INTERNAL) {
+            log.error("request failed request_id={} method={} path={}", id, method, path, failure);
+        } else {
+            log.info(
+                    "request refused request_id={} method={} path={} slug={} status={}",
+                    id,
+                    method,
+                    path,
+                    failure.slug(),
+                    failure.kind().status());
+        }
+    }
+
+    private static Failure failure(RoutingContext ctx) {
+        if (ctx.failure() instanceof Failure failure) {
+            return failure;
+        }
+        return switch (ctx.statusCode()) {
+            case 400 -> Failure.of(Kind.INVALID, "caller-bad-request", "the path or the query is malformed");
+            case 404 -> Failure.notFound("resource");
+            case 405 -> Failure.of(Kind.METHOD_NOT_ALLOWED, "caller-method-not-allowed", "see the Allow header");
+            case 413 -> Failure.of(Kind.TOO_LARGE, "caller-too-large", "the body is over 1 MiB");
+            default -> Failure.from(ctx.failure() == null ? new IllegalStateException("no cause") : ctx.failure());
+        };
+    }
+
+    /** Answers what the HTTP decoder refused, before any route could see it. */
+    static void refuse(HttpServerRequest request) {
+        var cause = request.decoderResult().cause();
+        var failure = Failure.of(Kind.INVALID, "caller-bad-request", "not HTTP as this server reads it");
+        if (cause instanceof TooLongHttpLineException) {
+            failure = Failure.of(Kind.URI_TOO_LONG, "caller-uri-too-long", "the request line is over 8 KiB");
+        } else if (cause instanceof TooLongHttpHeaderException) {
+            failure = Failure.of(Kind.HEADERS_TOO_LARGE, "caller-headers-too-large", "the headers are over 16 KiB");
+        }
+        var id = UUID.randomUUID().toString();
+        log(failure, id, "", "");
+        request.response()
+                .setStatusCode(failure.kind().status())
+                .putHeader("x-request-id", id)
+                .putHeader("content-type", Problems.MEDIA_TYPE)
+                .putHeader("connection", "close")
+                .end(Buffer.buffer(Json.encode(Problems.json(failure, null, id))))
+                .eventually(() -> request.connection().close());
+    }
+}

@@ -1,0 +1,254 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.engine.RunReader.RunView;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.RunStatus;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** What a WebSocket may ask for, and the runs it follows. Belongs to the socket's context. */
+final class SocketOperations {
+    static final List<String> OPS = List.of("submit", "subscribe", "unsubscribe", "cancel", "answer", "ping");
+    private static final int SUBSCRIPTIONS = 1_000;
+
+    private final Gateway gateway;
+    private final Vertx vertx;
+    private final SocketSession session;
+    private final Caller caller;
+    private final String requestId;
+    private final Map<UUID, Subscription> runToSubscription = new LinkedHashMap<>();
+
+    /** A run that is followed; the tail is there once the run was found. */
+    private static final class Subscription {
+        private final String ref;
+        private @Nullable Tail tail;
+        private boolean closed;
+
+        private Subscription(String ref) {
+            this.ref = ref;
+        }
+
+        private void close() {
+            closed = true;
+            if (tail != null) {
+                tail.close();
+            }
+        }
+    }
+
+    SocketOperations(Gateway gateway, Vertx vertx, SocketSession session, Caller caller, String requestId) {
+        this.gateway = gateway;
+        this.vertx = vertx;
+        this.session = session;
+        this.caller = caller;
+        this.requestId = requestId;
+    }
+
+    /** Always succeeds: what goes wrong is told in an error frame. */
+    Future<Void> perform(byte[] frame) {
+        return Future.succeededFuture(frame)
+                .map(StrictJson::object)
+                .compose(body -> perform(body).recover(cause -> session.sendError(ref(body), cause)))
+                .recover(cause -> session.isOpen() ? session.sendError(null, cause) : Future.succeededFuture());
+    }
+
+    private static @Nullable String ref(Map<String, Object> body) {
+        return body.get("id") instanceof String text && text.length() <= 64 ? text : null;
+    }
+
+    private Future<Void> perform(Map<String, Object> body) {
+        return Future.<Void>succeededFuture().compose(unused -> {
+            var in = Fields.ofBody(body);
+            var op = in.word("op", OPS, word -> word);
+            var ref = in.text("id", 64);
+            if (op == null) {
+                in.required("op", OPS);
+                in.refuseMistakes();
+                throw new IllegalStateException("a mistake was found, and then not");
+            }
+            return switch (op) {
+                case "submit" -> submit(body, in, ref);
+                case "subscribe" -> subscribe(in, ref);
+                case "unsubscribe" -> unsubscribe(in, ref);
+                case "cancel" -> cancel(in, ref);
+                case "answer" -> answer(in, ref);
+                default -> pong(in, ref);
+            };
+        });
+    }
+
+    private Future<Void> pong(Fields in, String ref) {
+        in.done();
+        return session.send(frame("pong", ref));
+    }
+
+    private Future<Void> submit(Map<String, Object> body, Fields in, String ref) {
+        caller.require(Scope.RUNS_WRITE);
+        var key = in.textOr("idempotency_key", "", 255);
+        in.refuseMistakes();
+        requireRoom();
+        var request = new LinkedHashMap<>(body);
+        request.keySet().removeAll(List.of("op", "id", "idempotency_key"));
+        return gateway.submissions()
+                .submit(request, caller, requestId, key.isEmpty() ? null : key)
+                .compose(submission -> gateway.reader().run(submission.runId()).compose(run -> {
+                    var ack = ack(ref, run);
+                    ack.put("replayed", submission.replayed());
+                    return runToSubscription.containsKey(run.id()) ? session.send(ack) : follow(ref, run, 0, ack);
+                }));
+    }
+
+    private Future<Void> subscribe(Fields in, String ref) {
+        caller.require(Scope.RUNS_READ);
+        var id = in.id("run_id", "run_");
+        var after = in.integerOr("after", 0, 0, Long.MAX_VALUE / 2);
+        in.done();
+        requireRoom();
+        if (runToSubscription.containsKey(id)) {
+            throw Failure.of(Failure.Kind.CONFLICT, "caller-already-subscribed", "this socket follows the run already");
+        }
+        var subscription = new Subscription(ref);
+        runToSubscription.put(id, subscription); // at once, so that a second subscribe or an unsubscribe sees it
+        return gateway.reader()
+                .run(id)
+                .compose(run -> follow(subscription, run, after, ack(ref, run)))
+                .onFailure(cause -> runToSubscription.remove(id, subscription));
+    }
+
+    private void requireRoom() {
+        if (runToSubscription.size() >= SUBSCRIPTIONS) {
+            throw Failure.limited(
+                    "limit-subscriptions",
+                    "%d runs are followed (limit: %d)".formatted(SUBSCRIPTIONS, SUBSCRIPTIONS),
+                    Duration.ofSeconds(1));
+        }
+    }
+
+    private Future<Void> follow(String ref, RunView run, long after, Map<String, Object> ack) {
+        var subscription = new Subscription(ref);
+        runToSubscription.put(run.id(), subscription);
+        return follow(subscription, run, after, ack)
+                .onFailure(cause -> runToSubscription.remove(run.id(), subscription));
+    }
+
+    /** Acknowledges, then sends events until the terminal one. */
+    private Future<Void> follow(Subscription subscription, RunView run, long after, Map<String, Object> ack) {
+        var ended = run.status().isTerminal() && after >= run.lastSeq();
+        ack.put("ended", ended);
+        if (ended) {
+            runToSubscription.remove(run.id(), subscription);
+            return session.send(ack);
+        }
+        if (after > run.lastSeq()) {
+            return Future.failedFuture(EventResource.beyond(after, run));
+        }
+        return Tail.open(gateway, vertx, run, after, (event, attempt) -> {
+                    var frame = frame("event", subscription.ref);
+                    frame.put("event", RunJson.event(run.id(), event, attempt));
+                    return session.send(frame);
+                })
+                .compose(tail -> {
+                    subscription.tail = tail;
+                    return session.send(ack).onComplete(unused -> run(subscription, run.id(), tail));
+                });
+    }
+
+    private void run(Subscription subscription, UUID runId, Tail tail) {
+        if (subscription.closed || !session.isOpen()) {
+            tail.close();
+            return;
+        }
+        tail.start().onComplete((unused, cause) -> {
+            runToSubscription.remove(runId, subscription);
+            if (cause != null && session.isOpen()) {
+                session.sendError(subscription.ref, cause);
+            }
+        });
+    }
+
+    private Future<Void> unsubscribe(Fields in, String ref) {
+        var id = in.id("run_id", "run_");
+        in.done();
+        var subscription = runToSubscription.remove(id);
+        if (subscription == null) {
+            throw Failure.notFound("subscription");
+        }
+        subscription.close();
+        var ack = frame("ack", ref);
+        ack.put("run_id", RunJson.id(id));
+        return session.send(ack);
+    }
+
+    private Future<Void> cancel(Fields in, String ref) {
+        caller.require(Scope.RUNS_WRITE);
+        var id = in.id("run_id", "run_");
+        in.done();
+        return gateway.runs().cancel(id, caller.id()).compose(status -> session.send(ack(ref, id, status)));
+    }
+
+    private Future<Void> answer(Fields in, String ref) {
+        caller.require(Scope.APPROVALS_DECIDE);
+        var id = in.id("approval_id", "apr_");
+        var answer = ApprovalResource.read(in, caller);
+        return gateway.runs().answer(id, answer).compose(unused -> {
+            var ack = frame("ack", ref);
+            ack.put("approval_id", "apr_" + id);
+            return session.send(ack);
+        });
+    }
+
+    private static Map<String, Object> frame(String op, String ref) {
+        var frame = new LinkedHashMap<String, Object>();
+        frame.put("op", op);
+        frame.put("id", ref);
+        return frame;
+    }
+
+    private static Map<String, Object> ack(String ref, RunView run) {
+        var ack = ack(ref, run.id(), run.status());
+        ack.put("last_seq", run.lastSeq());
+        return ack;
+    }
+
+    private static Map<String, Object> ack(String ref, UUID runId, RunStatus status) {
+        var ack = frame("ack", ref);
+        ack.put("run_id", RunJson.id(runId));
+        ack.put("status", status.word());
+        return ack;
+    }
+
+    /** Events that were read for the socket and not sent. */
+    int pending() {
+        return tails().mapToInt(Tail::pending).sum();
+    }
+
+    /** The last {@code seq} sent of each run that is followed, as in {@code run_...=7}. */
+    String positions() {
+        return runToSubscription.entrySet().stream()
+                .filter(entry -> entry.getValue().tail != null)
+                .map(entry -> RunJson.id(entry.getKey()) + "=" + position(entry.getValue()))
+                .limit(2)
+                .collect(Collectors.joining(" "));
+    }
+
+    private static long position(Subscription subscription) {
+        return subscription.tail == null ? 0 : subscription.tail.lastSeq();
+    }
+
+    private Stream<Tail> tails() {
+        return runToSubscription.values().stream().flatMap(subscription -> Stream.ofNullable(subscription.tail));
+    }
+
+    void close() {
+        List.copyOf(runToSubscription.values()).forEach(Subscription::close);
+        runToSubscription.clear();
+    }
+}

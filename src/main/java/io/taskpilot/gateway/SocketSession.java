@@ -1,0 +1,183 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.gateway.Outlet.ReaderLost;
+import io.taskpilot.resilience.Failure;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.ServerWebSocket;
+import io.vertx.core.http.WebSocketFrame;
+import io.vertx.core.json.Json;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One WebSocket: frames in, frames out, and how it ends. Reads no further while so many operations are under way, or
+ * while the reader does not read. Belongs to the socket's context.
+ */
+final class SocketSession {
+    private static final Logger log = LoggerFactory.getLogger(SocketSession.class);
+    private static final short NORMAL = 1000;
+    private static final short UNSUPPORTED = 1003;
+    private static final short BAD_UTF8 = 1007;
+    private static final short TOO_BIG = 1009;
+    private static final short RESTART = 1012;
+    private static final short TRY_AGAIN = 1013;
+    private static final int OPERATIONS = 32;
+    private static final int REASON_BYTES = 123;
+    private static final long PING_MILLIS = 20_000;
+    private static final long CLOSING_MILLIS = 5_000;
+
+    private final Vertx vertx;
+    private final Gateway gateway;
+    private final ServerWebSocket socket;
+    private final String requestId;
+    private final Outlet outlet;
+    private final SocketOperations operations;
+    private @Nullable Buffer message;
+    private int underWay;
+    private boolean ending;
+    private String reason = "client_gone";
+
+    SocketSession(Gateway gateway, Vertx vertx, ServerWebSocket socket, Caller caller, String requestId) {
+        this.vertx = vertx;
+        this.gateway = gateway;
+        this.socket = socket;
+        this.requestId = requestId;
+        outlet = new Outlet(vertx, socket, gateway.patience());
+        operations = new SocketOperations(gateway, vertx, this, caller, requestId);
+    }
+
+    void run() {
+        var open = gateway.streams().add(vertx, "websocket", this::leave);
+        var pings = vertx.setPeriodic(PING_MILLIS, unused -> ping());
+        socket.frameHandler(this::frame)
+                .exceptionHandler(cause -> log.debug("socket failed request_id={}", requestId, cause))
+                .closeHandler(unused -> {
+                    vertx.cancelTimer(pings);
+                    outlet.gone();
+                    operations.close();
+                    gateway.streams().remove(open, reason);
+                });
+    }
+
+    private void ping() {
+        if (isOpen()) {
+            socket.writePing(Buffer.buffer());
+        }
+    }
+
+    boolean isOpen() {
+        return !ending && !outlet.isLost() && !socket.isClosed();
+    }
+
+    private void frame(WebSocketFrame frame) {
+        if (ending
+                || frame.isClose()
+                || frame.isPing()
+                || !(frame.isText() || frame.isBinary() || frame.isContinuation())) {
+            return;
+        }
+        if (frame.isBinary()) {
+            end(UNSUPPORTED, "text frames only", "error");
+            return;
+        }
+        var whole = message == null ? frame.binaryData() : message.appendBuffer(frame.binaryData());
+        if (whole.length() > GatewayVerticle.WEBSOCKET_FRAME_BYTES) {
+            end(TOO_BIG, "over %d bytes".formatted(GatewayVerticle.WEBSOCKET_FRAME_BYTES), "error");
+        } else if (frame.isFinal()) {
+            message = null;
+            received(whole);
+        } else {
+            message = message == null ? whole.copy() : whole;
+        }
+    }
+
+    private void received(Buffer text) {
+        if (!StrictJson.isUtf8(text.getBytes())) {
+            end(BAD_UTF8, "not UTF-8", "error");
+            return;
+        }
+        underWay++;
+        if (underWay == OPERATIONS) {
+            socket.pause();
+        }
+        operations.perform(text.getBytes()).onComplete(unused -> outlet.room().onComplete(room -> performed()));
+    }
+
+    private void performed() {
+        underWay--;
+        if (underWay == OPERATIONS - 1 && isOpen()) {
+            socket.resume();
+        }
+    }
+
+    /** Sends a frame; completes when there is room for the next, fails with {@link ReaderLost}. */
+    Future<Void> send(Map<String, ? extends @Nullable Object> frame) {
+        if (isOpen()) {
+            socket.writeTextMessage(Json.encode(frame));
+        }
+        return room();
+    }
+
+    private Future<Void> room() {
+        return socket.isClosed() && !outlet.isLost() ? gone() : outlet.room().onFailure(this::lost);
+    }
+
+    private Future<Void> gone() {
+        outlet.gone();
+        return outlet.room();
+    }
+
+    private void lost(Throwable cause) {
+        if (cause instanceof ReaderLost reader && reader.reason().equals("slow_reader") && !ending) {
+            gateway.metrics().streamDropped("websocket", operations.pending());
+            end(TRY_AGAIN, "slow reader " + operations.positions(), reader.reason());
+        }
+    }
+
+    /** Sends the failure of an operation, or of a subscription. */
+    Future<Void> sendError(@Nullable String ref, Throwable cause) {
+        var failure = Failure.from(cause);
+        if (failure.kind() == Failure.Kind.INTERNAL) {
+            log.error("socket operation failed request_id={} id={}", requestId, ref, failure);
+        } else {
+            log.info("socket operation refused request_id={} slug={}", requestId, failure.slug());
+        }
+        var frame = new LinkedHashMap<String, @Nullable Object>();
+        frame.put("op", "error");
+        frame.put("id", ref);
+        frame.put("problem", Problems.json(failure, null, requestId));
+        return send(frame);
+    }
+
+    private void leave() {
+        if (isOpen()) {
+            socket.writeTextMessage(Json.encode(Map.of("op", "reconnect", "reason", "draining")));
+            end(RESTART, "draining", "draining");
+        }
+    }
+
+    /** @param because as metrics have it */
+    private void end(short code, String text, String because) {
+        if (ending || socket.isClosed()) {
+            return;
+        }
+        ending = true;
+        reason = because;
+        operations.close();
+        log.info("socket closed request_id={} code={} reason={}", requestId, code, text);
+        socket.close(code, text.length() > REASON_BYTES ? text.substring(0, REASON_BYTES) : text);
+        // the close frame waits behind what the reader does not read
+        vertx.setTimer(CLOSING_MILLIS, unused -> cut());
+    }
+
+    private void cut() {
+        if (!outlet.isLost()) {
+            socket.close(NORMAL);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.engine.RunReader.RunView;
+import io.taskpilot.gateway.Outlet.ReaderLost;
+import io.taskpilot.run.EventCodec;
+import io.taskpilot.run.Recorded;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.Json;
+import io.vertx.ext.web.RoutingContext;
+import java.time.Duration;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A run's events as a Server-Sent Events response (WHATWG HTML, section 9.2): the {@code id} is the {@code seq}, so that
+ * {@code Last-Event-ID} resumes without a gap.
+ */
+final class SseStream {
+    private static final Logger log = LoggerFactory.getLogger(SseStream.class);
+    private static final long KEEP_ALIVE_MILLIS = 15_000;
+    private static final Buffer KEEP_ALIVE = Buffer.buffer(": keep-alive\n\n");
+    private static final Buffer RETRY = Buffer.buffer("retry: 2000\n\n");
+    private static final Buffer RECONNECT = Buffer.buffer("event: reconnect\ndata: {\"reason\":\"draining\"}\n\n");
+
+    private final Gateway gateway;
+    private final Vertx vertx;
+    private final HttpServerResponse response;
+    private final Outlet outlet;
+    private final UUID runId;
+    private final long asked = System.nanoTime();
+    private boolean first = true;
+
+    private SseStream(Gateway gateway, RoutingContext ctx, UUID runId) {
+        this.gateway = gateway;
+        this.vertx = ctx.vertx();
+        this.response = ctx.response();
+        this.outlet = new Outlet(vertx, response, gateway.patience());
+        this.runId = runId;
+    }
+
+    /** Answers with the run's events after {@code after}; completes once the stream runs, fails before any byte. */
+    static Future<Void> serve(Gateway gateway, RoutingContext ctx, RunView run, long after) {
+        gateway.streams().requireRoom();
+        var stream = new SseStream(gateway, ctx, run.id());
+        ctx.response().closeHandler(unused -> stream.outlet.gone());
+        return Tail.open(gateway, ctx.vertx(), run, after, stream::write)
+                .onSuccess(stream::run)
+                .mapEmpty();
+    }
+
+    private void run(Tail tail) {
+        if (outlet.isLost()) {
+            tail.close();
+            return;
+        }
+        response.setStatusCode(200)
+                .setChunked(true)
+                .putHeader("content-type", "text/event-stream; charset=utf-8")
+                .putHeader("x-accel-buffering", "no")
+                .write(RETRY);
+        var open = gateway.streams().add(vertx, "sse", () -> leave(tail));
+        var keepAlive = vertx.setPeriodic(KEEP_ALIVE_MILLIS, unused -> keepAlive());
+        response.closeHandler(unused -> {
+            outlet.gone();
+            tail.close();
+        });
+        tail.start().onComplete((unused, cause) -> {
+            vertx.cancelTimer(keepAlive);
+            gateway.streams().remove(open, end(tail, cause));
+        });
+    }
+
+    private Future<Void> write(Recorded event, int attempt) {
+        if (outlet.isLost()) {
+            return outlet.room();
+        }
+        if (first) {
+            first = false;
+            gateway.metrics().streamFirstEvent("sse", Duration.ofNanos(System.nanoTime() - asked));
+        }
+        var json = Json.encode(RunJson.event(runId, event, attempt));
+        response.write(Buffer.buffer(
+                "id: %d\nevent: %s\ndata: %s\n\n".formatted(event.seq(), EventCodec.type(event.event()), json)));
+        return outlet.room();
+    }
+
+    private void keepAlive() {
+        if (!outlet.isLost() && !response.writeQueueFull()) {
+            response.write(KEEP_ALIVE);
+        }
+    }
+
+    private void leave(Tail tail) {
+        if (!outlet.isLost()) {
+            response.write(RECONNECT);
+        }
+        tail.close();
+    }
+
+    /** @return why it ended, as metrics have it */
+    private String end(Tail tail, @Nullable Throwable cause) {
+        if (cause == null && outlet.isLost()) {
+            return "client_gone";
+        } else if (cause == null) {
+            response.end();
+            return gateway.streams().isDraining() ? "draining" : "complete";
+        }
+        gateway.metrics().streamDropped("sse", tail.pending());
+        response.reset(); // the reader resumes after the last id it has
+        if (cause instanceof ReaderLost lost) {
+            log.info("stream closed run_id={} reason={} last_seq={}", RunJson.id(runId), lost.reason(), tail.lastSeq());
+            return lost.reason();
+        }
+        log.error("stream failed run_id={} last_seq={}", RunJson.id(runId), tail.lastSeq(), cause);
+        return "error";
+    }
+}

@@ -1,0 +1,89 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+
+/** The open streams of this server: bounded in number, and told when the server drains. Thread-safe. */
+final class Streams {
+    private final Set<Open> open = ConcurrentHashMap.newKeySet();
+    private final Metrics metrics;
+    private final int most;
+    private volatile boolean draining;
+
+    /** One open stream. */
+    static final class Open {
+        private final String transport;
+        private final Supplier<Future<Void>> leave;
+
+        private Open(String transport, Supplier<Future<Void>> leave) {
+            this.transport = transport;
+            this.leave = leave;
+        }
+    }
+
+    Streams(Metrics metrics, int most) {
+        this.metrics = metrics;
+        this.most = most;
+    }
+
+    /** @throws Failure 503 when the server drains or has no room */
+    void requireRoom() {
+        if (draining) {
+            metrics.admissionRejected("draining");
+            throw Failure.overloaded("overload-draining", "this server is about to stop", Duration.ofSeconds(1));
+        }
+        if (open.size() >= most) {
+            metrics.admissionRejected("overload");
+            var detail = "%d streams are open (limit: %d)".formatted(most, most);
+            throw Failure.overloaded("overload-streams", detail, Duration.ofSeconds(5));
+        }
+    }
+
+    /** @param leave tells the reader to come back elsewhere, and ends; called on the caller's context */
+    Open add(Vertx vertx, String transport, Runnable leave) {
+        var context = vertx.getOrCreateContext();
+        Supplier<Future<Void>> onContext = () -> {
+            var left = Promise.<Void>promise();
+            context.runOnContext(unused -> {
+                leave.run();
+                left.complete();
+            });
+            return left.future();
+        };
+        var stream = new Open(transport, onContext);
+        open.add(stream);
+        metrics.streamOpened(transport);
+        return stream;
+    }
+
+    /** @param reason as metrics have it */
+    void remove(Open stream, String reason) {
+        if (open.remove(stream)) {
+            metrics.streamClosed(stream.transport, reason);
+        }
+    }
+
+    int size() {
+        return open.size();
+    }
+
+    boolean isDraining() {
+        return draining;
+    }
+
+    /** Sends every reader elsewhere; later ones are refused. */
+    Future<Void> drain() {
+        draining = true;
+        var left = new ArrayList<Future<Void>>();
+        open.forEach(stream -> left.add(stream.leave.get()));
+        return Future.join(left).mapEmpty();
+    }
+}

@@ -1,0 +1,153 @@
+package io.taskpilot.gateway;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.taskpilot.resilience.Failure;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads JSON that comes from outside: RFC 8259 to the letter, in UTF-8, with no key twice and nothing after the value.
+ * What PostgreSQL could not store (U+0000, half of a surrogate pair) becomes U+FFFD.
+ */
+final class StrictJson {
+    private static final int DEPTH = 32;
+    private static final char REPLACEMENT = '\uFFFD';
+
+    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(DEPTH)
+                            .build())
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
+    private StrictJson() {}
+
+    /** @throws Failure {@code caller-bad-json} (400) for what is not JSON, {@code caller-invalid} for no object */
+    static Map<String, Object> object(byte[] utf8) {
+        var value = value(text(utf8));
+        if (value instanceof Map<?, ?> map) {
+            return cleanMap(map, "");
+        }
+        throw Failure.invalid("", shown(value) + " (expected: an object)");
+    }
+
+    static boolean isUtf8(byte[] bytes) {
+        return decoded(bytes) != null;
+    }
+
+    private static String text(byte[] utf8) {
+        var text = decoded(utf8);
+        if (text == null) {
+            throw bad("not UTF-8");
+        }
+        return text;
+    }
+
+    private static @Nullable String decoded(byte[] bytes) {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            return null;
+        }
+    }
+
+    private static @Nullable Object value(String text) {
+        if (text.isBlank()) {
+            throw bad("the body is empty (expected: a JSON object)");
+        }
+        try {
+            return MAPPER.readValue(text, Object.class);
+        } catch (StreamConstraintsException e) {
+            throw bad("nested deeper than %d, or a number or text too long".formatted(DEPTH));
+        } catch (JsonProcessingException e) {
+            var at = e.getLocation();
+            var where = at == null ? "" : " at line %d, column %d".formatted(at.getLineNr(), at.getColumnNr());
+            throw bad("not JSON" + where);
+        }
+    }
+
+    private static Failure bad(String detail) {
+        return Failure.of(Failure.Kind.INVALID, "caller-bad-json", detail);
+    }
+
+    /** How a value is named in a message: its type, so that no message grows with its input. */
+    static String shown(@Nullable Object value) {
+        if (value == null || value instanceof Boolean) {
+            return String.valueOf(value);
+        } else if (value instanceof String text) {
+            return text.isEmpty() ? "empty" : "a string";
+        } else if (value instanceof Number number) {
+            var digits = number.toString();
+            return digits.length() > 20 ? "a number" : digits;
+        }
+        return value instanceof Map ? "an object" : "an array";
+    }
+
+    private static @Nullable Object clean(@Nullable Object value, String pointer) {
+        if (value instanceof String text) {
+            return clean(text);
+        } else if (value instanceof Double number && !Double.isFinite(number)) {
+            throw Failure.invalid(pointer, "a number out of range");
+        } else if (value instanceof List<?> list) {
+            var cleaned = new ArrayList<@Nullable Object>(list.size());
+            for (var item : list) {
+                cleaned.add(clean(item, pointer + "/" + cleaned.size()));
+            }
+            return cleaned;
+        }
+        return value instanceof Map<?, ?> map ? cleanMap(map, pointer) : value;
+    }
+
+    private static Map<String, Object> cleanMap(Map<?, ?> map, String pointer) {
+        var cleaned = new LinkedHashMap<String, Object>();
+        map.forEach((key, item) -> put(cleaned, clean((String) key), item, pointer));
+        return cleaned;
+    }
+
+    @SuppressWarnings("NullAway") // a JSON null; the map's readers ask for it with Fields
+    private static void put(Map<String, Object> map, String key, @Nullable Object item, String pointer) {
+        map.put(key, clean(item, pointer + "/" + escape(key)));
+    }
+
+    /** A key as a segment of a JSON pointer (RFC 6901), cut at 100 characters. */
+    static String escape(String key) {
+        var shortened = key.length() > 100 ? key.substring(0, 100) : key;
+        return shortened.replace("~", "~0").replace("/", "~1");
+    }
+
+    static String clean(String text) {
+        StringBuilder cleaned = null;
+        for (var i = 0; i < text.length(); i++) {
+            var c = text.charAt(i);
+            if (c == 0 || isHalf(text, i)) {
+                cleaned = cleaned == null ? new StringBuilder(text) : cleaned;
+                cleaned.setCharAt(i, REPLACEMENT);
+            }
+        }
+        return cleaned == null ? text : cleaned.toString();
+    }
+
+    private static boolean isHalf(String text, int i) {
+        var c = text.charAt(i);
+        if (Character.isHighSurrogate(c)) {
+            return i + 1 == text.length() || !Character.isLowSurrogate(text.charAt(i + 1));
+        }
+        return Character.isLowSurrogate(c) && (i == 0 || !Character.isHighSurrogate(text.charAt(i - 1)));
+    }
+}

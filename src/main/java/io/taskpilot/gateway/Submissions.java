@@ -1,0 +1,67 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.engine.Runs.Submission;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.CanonicalJson;
+import io.taskpilot.run.Ids;
+import io.taskpilot.run.RunRequest;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** From a body to an accepted run, however it came in. Shared by all loops. */
+final class Submissions {
+    private static final String TENANT = "default";
+    private static final String ROUTE = "POST /v1/runs";
+    private static final int LONGEST_INPUT = 32_000;
+    private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+
+    private final Gateway gateway;
+    private final int perKey;
+    private final Map<String, Integer> callerToPending = new ConcurrentHashMap<>();
+
+    /** @param perKey runs in flight that one caller may have on this node */
+    Submissions(Gateway gateway, int perKey) {
+        this.gateway = gateway;
+        this.perKey = perKey;
+    }
+
+    /**
+     * Fails as {@code Runs.submit} does, with {@code caller-invalid}, or with {@code limit-runs-per-key} (429).
+     *
+     * @param key idempotency key, if one was given
+     */
+    Future<Submission> submit(Map<String, Object> body, Caller caller, String requestId, @Nullable String key) {
+        var request = request(body, caller, requestId);
+        var idempotency = key == null ? null : new IdempotencyKey(caller.id(), ROUTE, key, CanonicalJson.sha256(body));
+        var pending = callerToPending.merge(caller.id(), 1, Integer::sum);
+        return Future.<Void>succeededFuture()
+                .compose(unused -> pending + gateway.runs().inFlight(caller.id()) > perKey
+                        ? Future.failedFuture(tooMany())
+                        : gateway.runs().submit(request, idempotency))
+                .andThen((submission, cause) ->
+                        callerToPending.computeIfPresent(caller.id(), (id, count) -> count > 1 ? count - 1 : null));
+    }
+
+    private Failure tooMany() {
+        gateway.metrics().admissionRejected("rate_limit");
+        return Failure.limited(
+                "limit-runs-per-key", "%d runs are in flight (limit: %d)".formatted(perKey, perKey), RETRY_AFTER);
+    }
+
+    private static RunRequest request(Map<String, Object> body, Caller caller, String requestId) {
+        var in = Fields.ofBody(body);
+        var input = in.text("input", LONGEST_INPUT);
+        var metadata = in.pairs("metadata", 16, 64, 1_024);
+        var timeout = Duration.ofSeconds(in.integerOr("timeout_s", 300, 1, 86_400));
+        var requireApproval = in.flagOr("require_approval", false);
+        in.done();
+        var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
+        return new RunRequest(
+                id, TENANT, caller.id(), caller.roles(), requestId, input, metadata, timeout, requireApproval);
+    }
+}

@@ -1,0 +1,74 @@
+package io.taskpilot.telemetry;
+
+import java.time.Instant;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What is known of the things this server needs. Whoever talks to one reports here what it saw; probes read it and
+ * never call out. Thread-safe.
+ */
+public final class HealthRegistry {
+
+    /** How well something does. */
+    public enum Level {
+        UP,
+        /** Works, but less well than it is meant to. */
+        DEGRADED,
+        /** What needs it fails. */
+        DOWN
+    }
+
+    /**
+     * @param detail for people: an engine's name, what is missing; never a host or a secret
+     * @param since when it took this level
+     */
+    public record State(Level level, String detail, Instant since) {}
+
+    private final Map<String, State> nameToState = new ConcurrentHashMap<>();
+    private volatile boolean started;
+    private volatile boolean draining;
+
+    public void up(String name, String detail) {
+        set(name, Level.UP, detail);
+    }
+
+    public void degraded(String name, String detail) {
+        set(name, Level.DEGRADED, detail);
+    }
+
+    public void down(String name, String detail) {
+        set(name, Level.DOWN, detail);
+    }
+
+    private void set(String name, Level level, String detail) {
+        nameToState.compute(
+                name,
+                (same, before) -> new State(
+                        level, detail, before != null && before.level() == level ? before.since() : Instant.now()));
+    }
+
+    /** A copy, sorted by name. */
+    public Map<String, State> states() {
+        return new TreeMap<>(nameToState);
+    }
+
+    /** The start is over; until then {@code /health/started} and {@code /health/ready} say 503. */
+    public void started() {
+        started = true;
+    }
+
+    public boolean isStarted() {
+        return started;
+    }
+
+    /** No more work from now on: {@code /health/ready} says 503. There is no way back. */
+    public void draining() {
+        draining = true;
+    }
+
+    public boolean isDraining() {
+        return draining;
+    }
+}
