@@ -178,12 +178,11 @@ final class ServerProcess implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        if (process.isAlive()) {
-            process.destroy();
-            if (!process.waitFor(30, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
+    public void close() {
+        process.destroy();
+        var ended = process.onExit().completeOnTimeout(process, 30, TimeUnit.SECONDS).join();
+        if (ended.isAlive()) {
+            process.destroyForcibly();
         }
     }
 }
