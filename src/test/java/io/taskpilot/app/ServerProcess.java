@@ -180,7 +180,9 @@ final class ServerProcess implements AutoCloseable {
     @Override
     public void close() {
         process.destroy();
-        var ended = process.onExit().completeOnTimeout(process, 30, TimeUnit.SECONDS).join();
+        var ended = process.onExit()
+                .completeOnTimeout(process, 30, TimeUnit.SECONDS)
+                .join();
         if (ended.isAlive()) {
             process.destroyForcibly();
         }
