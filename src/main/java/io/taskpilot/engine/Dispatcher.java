@@ -38,6 +38,7 @@ public final class Dispatcher {
     private final EngineSettings settings;
     private final Lease lease;
     private final Patience patience;
+    private final RunMetrics metrics;
 
     /** @param argumentCheck makes, from a JSON Schema, a function that lists what is wrong with arguments */
     Dispatcher(
@@ -46,7 +47,8 @@ public final class Dispatcher {
             PolicyEngine policy,
             EngineSettings settings,
             Lease lease,
-            Patience patience) {
+            Patience patience,
+            RunMetrics metrics) {
         this.tools = tools.stream().collect(Collectors.toMap(tool -> tool.spec().name(), tool -> tool));
         this.checks = tools.stream()
                 .collect(Collectors.toMap(
@@ -56,6 +58,7 @@ public final class Dispatcher {
         this.settings = settings;
         this.lease = lease;
         this.patience = patience;
+        this.metrics = metrics;
     }
 
     /** The tools policy lets this run's executor be offered. Courtesy: every call is decided all the same. */
@@ -86,13 +89,12 @@ public final class Dispatcher {
         return patiently(call, () -> policy.decide(input, call.within(settings.policyTimeout())))
                 .recover(cause ->
                         call.isAborted() ? Future.failedFuture(cause) : Future.succeededFuture(noVerdict(cause)))
-                .map(verdict -> new Ruling(
-                        asked,
-                        verdict,
-                        input,
-                        CanonicalJson.sha256(input),
-                        (System.nanoTime() - began) / 1e6,
-                        start(run, asked)));
+                .map(verdict -> ruling(run, asked, verdict, input, (System.nanoTime() - began) / 1e6));
+    }
+
+    private Ruling ruling(RunState run, ToolCall asked, PolicyVerdict verdict, Map<String, Object> input, double ms) {
+        metrics.decided(verdict, ms);
+        return new Ruling(asked, verdict, input, CanonicalJson.sha256(input), ms, start(run, asked));
     }
 
     private <T> Future<T> patiently(CallContext call, Supplier<Future<T>> question) {
@@ -178,12 +180,14 @@ public final class Dispatcher {
                 run.request().tenant(),
                 asked.arguments(),
                 asked.tool().equals(Workflow.CREATE_TASK) && Workflow.isReviewed(run, asked) ? run.taskId() : null);
+        var began = System.nanoTime();
         return Future.<Void>succeededFuture()
                 .compose(unused -> tool.run(invocation, call.within(left.isNegative() ? Duration.ZERO : left)))
                 .otherwise(cause -> tool.spec().external()
                         ? new Tool.Outcome.Unknown(Failure.from(cause).detail())
                         : new Tool.Outcome.Refused(Failure.from(cause).detail()))
-                .map(outcome -> event(asked, outcome));
+                .map(outcome -> event(asked, outcome))
+                .onSuccess(event -> metrics.toolEnded(event, began));
     }
 
     private List<String> check(ToolCall call) {

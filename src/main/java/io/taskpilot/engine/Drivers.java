@@ -32,6 +32,7 @@ final class Drivers {
     private final StepPerformer performer;
     private final Journal journal;
     private final Lease lease;
+    private final RunMetrics metrics;
     private final int limit;
     private final List<Context> loops = new CopyOnWriteArrayList<>();
     private final Map<UUID, Pinned> runToDriver = new ConcurrentHashMap<>();
@@ -40,12 +41,20 @@ final class Drivers {
     private final AtomicInteger turn = new AtomicInteger();
     private volatile boolean closing;
 
-    Drivers(Vertx vertx, Workflow workflow, StepPerformer performer, Journal journal, Lease lease, int limit) {
+    Drivers(
+            Vertx vertx,
+            Workflow workflow,
+            StepPerformer performer,
+            Journal journal,
+            Lease lease,
+            RunMetrics metrics,
+            int limit) {
         this.vertx = vertx;
         this.workflow = workflow;
         this.performer = performer;
         this.journal = journal;
         this.lease = lease;
+        this.metrics = metrics;
         this.limit = limit;
     }
 
@@ -93,6 +102,7 @@ final class Drivers {
 
     /** Ends a run that took its nodes down again and again, instead of trying once more. */
     void end(long fence, RunState state, List<RunEvent> first, Problem problem) {
+        metrics.poisoned();
         drive(fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
     }
 
@@ -102,7 +112,7 @@ final class Drivers {
         principalToRuns.merge(principal, 1, Integer::sum);
         loop.runOnContext(unused -> {
             var runId = state.request().runId();
-            var driver = new RunDriver(vertx, workflow, performer, journal, lease, fence, state);
+            var driver = new RunDriver(vertx, workflow, performer, journal, lease, metrics, fence, state);
             var pinned = new Pinned(loop, driver);
             runToDriver.put(runId, pinned);
             before.accept(driver);

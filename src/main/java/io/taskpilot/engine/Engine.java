@@ -10,6 +10,7 @@ import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.Workflow;
+import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -30,6 +31,7 @@ public final class Engine implements Runs {
     private final Workflow workflow;
     private final Drivers drivers;
     private final EngineSettings settings;
+    private final RunMetrics metrics;
     private @Nullable String keeperId;
 
     /** @param argumentCheck makes, from a tool's JSON Schema, a function that lists what is wrong with arguments */
@@ -44,19 +46,22 @@ public final class Engine implements Runs {
             Guardrails guardrails,
             PolicyEngine policy,
             List<Tool> tools,
-            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck) {
+            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
+            Metrics telemetry) {
         this.vertx = vertx;
         this.settings = settings;
         this.journal = journal;
         this.reader = reader;
         this.signals = signals;
         this.lease = lease;
+        metrics = new RunMetrics(telemetry);
         workflow = new Workflow(settings.workflow());
         var patience = new Patience(vertx);
-        var rails = new RailGate(guardrails, settings, patience);
-        var dispatcher = new Dispatcher(tools, argumentCheck, policy, settings, lease, patience);
-        var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings);
-        drivers = new Drivers(vertx, workflow, performer, journal, lease, settings.runs());
+        var rails = new RailGate(guardrails, settings, patience, metrics);
+        var dispatcher = new Dispatcher(tools, argumentCheck, policy, settings, lease, patience, metrics);
+        var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
+        drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
+        telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
     }
 
     /**
@@ -84,6 +89,7 @@ public final class Engine implements Runs {
         if (!drivers.reserve()) {
             var detail =
                     "%d runs are in flight on this node (limit: %d)".formatted(drivers.inFlight(), settings.runs());
+            metrics.refused("overload");
             return Future.failedFuture(Failure.overloaded("overload-runs", detail, Duration.ofSeconds(1)));
         }
         return journal.create(request, key, true)
@@ -134,7 +140,10 @@ public final class Engine implements Runs {
                                         .formatted(first.answer().word(), first.by(), first.at())));
             }
             return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer))
-                    .onSuccess(unused -> signals.claimable())
+                    .onSuccess(unused -> {
+                        metrics.answered(approval, answer.answer());
+                        signals.claimable();
+                    })
                     .mapEmpty();
         });
     }

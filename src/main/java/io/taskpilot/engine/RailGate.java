@@ -15,11 +15,13 @@ final class RailGate {
     private final Guardrails guardrails;
     private final EngineSettings settings;
     private final Patience patience;
+    private final RunMetrics metrics;
 
-    RailGate(Guardrails guardrails, EngineSettings settings, Patience patience) {
+    RailGate(Guardrails guardrails, EngineSettings settings, Patience patience, RunMetrics metrics) {
         this.guardrails = guardrails;
         this.settings = settings;
         this.patience = patience;
+        this.metrics = metrics;
     }
 
     /** Fails only when the call was aborted. */
@@ -38,10 +40,11 @@ final class RailGate {
                                 : cause);
             }
             var ms = (System.nanoTime() - began) / 1e6;
-            return Future.succeededFuture(
-                    said != null
-                            ? event(phase, agent, callId, said, sha256, ms)
-                            : error(phase, agent, callId, cause, onError == OnError.ALLOW, sha256, ms));
+            var checked = said != null
+                    ? event(phase, agent, callId, said, sha256, ms)
+                    : error(phase, agent, callId, cause, onError == OnError.ALLOW, sha256, ms);
+            metrics.checked(checked);
+            return Future.succeededFuture(checked);
         });
     }
 

@@ -51,6 +51,7 @@ final class RunDriver {
     private final StepPerformer performer;
     private final Journal journal;
     private final Lease lease;
+    private final RunMetrics metrics;
     private final UUID runId;
     private final long fence;
     private final CallContext call;
@@ -74,6 +75,7 @@ final class RunDriver {
             StepPerformer performer,
             Journal journal,
             Lease lease,
+            RunMetrics metrics,
             long fence,
             RunState state) {
         this.vertx = vertx;
@@ -81,6 +83,7 @@ final class RunDriver {
         this.performer = performer;
         this.journal = journal;
         this.lease = lease;
+        this.metrics = metrics;
         this.runId = state.request().runId();
         this.fence = fence;
         this.committed = state;
@@ -245,6 +248,7 @@ final class RunDriver {
         return journal.append(runId, fence, committed, events)
                 .<Void>map(appended -> {
                     for (var event : events) {
+                        metrics.committed(committed, event, appended.at());
                         committed = committed.apply(new Recorded(committed.lastSeq() + 1, appended.at(), event));
                     }
                     if (appended.cancelRequested()) {
@@ -286,6 +290,7 @@ final class RunDriver {
         appending = Future.succeededFuture();
         if (abandoned || cause instanceof Journal.LostRun || refused instanceof Journal.LostRun) {
             log.info("run lost run_id={} fence={}", runId, fence);
+            metrics.fenceLost();
             return Future.succeededFuture();
         }
         if (ending == null && releasing) {

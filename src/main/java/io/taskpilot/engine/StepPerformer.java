@@ -24,13 +24,21 @@ final class StepPerformer {
     private final RailGate rails;
     private final Dispatcher dispatcher;
     private final EngineSettings settings;
+    private final RunMetrics metrics;
 
-    StepPerformer(Workflow workflow, Agents agents, RailGate rails, Dispatcher dispatcher, EngineSettings settings) {
+    StepPerformer(
+            Workflow workflow,
+            Agents agents,
+            RailGate rails,
+            Dispatcher dispatcher,
+            EngineSettings settings,
+            RunMetrics metrics) {
         this.workflow = workflow;
         this.agents = agents;
         this.rails = rails;
         this.dispatcher = dispatcher;
         this.settings = settings;
+        this.metrics = metrics;
     }
 
     /** True for what the lease guards: it bills, or it has an effect. */
@@ -51,9 +59,18 @@ final class StepPerformer {
         var offered = step.agent() == Agent.EXECUTOR
                 ? dispatcher.offered(run, call)
                 : Future.succeededFuture(List.<Tool.Spec>of());
-        return offered.compose(tools -> agents.ask(step.agent(), run, tools, call.within(settings.modelTimeout())))
+        var began = System.nanoTime();
+        return offered.compose(tools -> model(run, step, tools, call))
                 .compose(reply -> rails.check(RailPhase.OUTPUT, step.agent(), null, reply.raw(), call)
-                        .map(checked -> answered(step, reply, checked)));
+                        .map(checked -> answered(step, reply, checked)))
+                .onComplete(events -> metrics.asked(step.agent().title(), began, events.succeeded()));
+    }
+
+    private Future<Agents.Reply> model(RunState run, Step.AskAgent step, List<Tool.Spec> tools, CallContext call) {
+        var began = System.nanoTime();
+        return agents.ask(step.agent(), run, tools, call.within(settings.modelTimeout()))
+                .onSuccess(reply -> metrics.modelAnswered(reply, began))
+                .onFailure(cause -> metrics.modelFailed(cause, began));
     }
 
     private static List<RunEvent> answered(Step.AskAgent step, Agents.Reply reply, RunEvent.GuardrailChecked checked) {
