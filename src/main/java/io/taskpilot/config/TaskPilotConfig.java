@@ -30,6 +30,26 @@ public record TaskPilotConfig(
         Tools tools,
         Log log) {
 
+    /** The same on other ports; 0 picks a free one. */
+    public TaskPilotConfig withPorts(int port, int managementPort) {
+        var ports = new Http(
+                http.host, port, http.managementHost, managementPort, http.managementOnly, http.maxConnections);
+        return new TaskPilotConfig(
+                environment,
+                dataDir,
+                confDir,
+                ports,
+                auth,
+                limits,
+                postgres,
+                llm,
+                policy,
+                guardrails,
+                approvals,
+                tools,
+                log);
+    }
+
     /**
      * @param port 0 picks a free one
      * @param managementPort 0 picks a free one

@@ -1,0 +1,104 @@
+package io.taskpilot.app;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import java.util.LinkedHashMap;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Answers an approval; the subclasses are the words people type. */
+abstract sealed class AnswerCommand implements Callable<Integer> {
+    private final Shell shell;
+
+    @Mixin
+    private ServerChoice choice = new ServerChoice();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Parameters(index = "0", paramLabel = "ID", description = "As in apr_...")
+    private String id = "";
+
+    @Option(names = "--reason", description = "Goes on record with the answer.", defaultValue = "")
+    private String reason = "";
+
+    private AnswerCommand(Shell shell) {
+        this.shell = shell;
+    }
+
+    final Integer send(String answer, @Nullable String result) throws InterruptedException {
+        var body = new LinkedHashMap<String, Object>();
+        body.put("answer", answer);
+        body.put("reason", reason);
+        if (result != null) {
+            body.put("result", json(result));
+        }
+        var approval = choice.need(shell).post("/v1/approvals/" + Ids.checked(id, "apr_") + "/answer", body);
+        if (output.json()) {
+            shell.out().println(ApiClient.json(approval));
+        } else {
+            shell.out()
+                    .println("%s: %s; the run goes on (%s)"
+                            .formatted(
+                                    id,
+                                    answer,
+                                    Terminal.clean(approval.path("run_id").asText())));
+        }
+        return ExitCode.OK;
+    }
+
+    private static Object json(String text) {
+        try {
+            return ApiClient.JSON.readTree(text);
+        } catch (JsonProcessingException e) {
+            throw new UsageFailure("--result: not JSON (a text needs its quotes: '\"done\"')");
+        }
+    }
+
+    @Command(name = "approve", description = "Lets exactly the call run that the approval shows.")
+    static final class Approve extends AnswerCommand {
+        Approve(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        public Integer call() throws InterruptedException {
+            return send("approve", null);
+        }
+    }
+
+    @Command(name = "reject", description = "Ends the run; the call never starts.")
+    static final class Reject extends AnswerCommand {
+        Reject(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        public Integer call() throws InterruptedException {
+            return send("reject", null);
+        }
+    }
+
+    @Command(
+            name = "answer",
+            description = "Settles a call whose outcome is unknown: retry, mark_done (with --result) or abort.")
+    static final class Other extends AnswerCommand {
+        @Parameters(index = "1", paramLabel = "ANSWER", description = "One that the approval offers.")
+        private String answer = "";
+
+        @Option(names = "--result", paramLabel = "JSON", description = "What the call is said to have returned.")
+        private @Nullable String result;
+
+        Other(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        public Integer call() throws InterruptedException {
+            return send(answer, result);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.taskpilot.app;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.taskpilot.config.ConfigException;
+import java.io.PrintWriter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+
+/** The command line: which command there is for each word, and which exit code for each end. */
+final class Cli {
+    private static final Logger log = LoggerFactory.getLogger(Cli.class);
+
+    @Command(
+            name = "taskpilot",
+            description = "A self-hosted agent server: durable runs, policy on every tool call, people in the loop.",
+            mixinStandardHelpOptions = true,
+            synopsisSubcommandLabel = "COMMAND",
+            footer = {"", "taskpilot COMMAND --help tells more."})
+    private static final class Root {}
+
+    private final Shell shell;
+    private final Jobs jobs;
+
+    Cli(Shell shell, Jobs jobs) {
+        this.shell = shell;
+        this.jobs = jobs;
+    }
+
+    /** Runs one command; never throws. */
+    int run(String... args) {
+        var line = new CommandLine(new Root())
+                .addSubcommand(new ServeCommand(shell, jobs))
+                .addSubcommand(new RunCommand(shell, jobs))
+                .addSubcommand(new ApprovalsCommand(shell))
+                .addSubcommand(new AnswerCommand.Approve(shell))
+                .addSubcommand(new AnswerCommand.Reject(shell))
+                .addSubcommand(new AnswerCommand.Other(shell))
+                .addSubcommand(
+                        new CommandLine(new DecisionsCommand(shell)).addSubcommand(new DecisionsCommand.Verify(shell)))
+                .addSubcommand(new MigrateCommand(shell, jobs))
+                .addSubcommand(new CommandLine(new KeysCommand()).addSubcommand(new KeysCommand.Hash(shell, jobs)))
+                .addSubcommand(new CommandLine(new ConfigCommand())
+                        .addSubcommand(new ConfigCommand.Print(shell))
+                        .addSubcommand(new ConfigCommand.Describe(shell)))
+                .addSubcommand(new HealthCommand(shell))
+                .addSubcommand(new SleepCommand());
+        everyCommand(line);
+        line.getCommandSpec().version("taskpilot " + Version.read());
+        return line.execute(args);
+    }
+
+    private void everyCommand(CommandLine line) {
+        line.setOut(new PrintWriter(shell.out(), true, UTF_8));
+        line.setErr(new PrintWriter(shell.err(), true, UTF_8));
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(shell.terminal().colour() ? Ansi.ON : Ansi.OFF));
+        line.setUsageHelpWidth(
+                shell.terminal().width() > 80 ? Math.min(shell.terminal().width(), 120) : 100);
+        line.setExecutionExceptionHandler((thrown, command, parsed) -> explain(thrown));
+        line.getCommandSpec().mixinStandardHelpOptions(true);
+        line.getSubcommands().values().forEach(this::everyCommand);
+    }
+
+    private int explain(Exception thrown) {
+        if (thrown instanceof ConfigException || thrown instanceof UsageFailure) {
+            shell.err().println("taskpilot: " + thrown.getMessage());
+            return ExitCode.USAGE;
+        }
+        if (thrown instanceof CommandFailure) {
+            shell.err().println("taskpilot: " + thrown.getMessage());
+            return ExitCode.FAILURE;
+        }
+        shell.err().println("taskpilot: " + reasons(thrown));
+        log.debug("command failed", thrown);
+        return ExitCode.FAILURE;
+    }
+
+    /** The messages of the failure and of what caused it, each once: the first alone often names no cause. */
+    private static String reasons(Throwable thrown) {
+        var text = new StringBuilder();
+        for (var cause = thrown; cause != null; cause = cause.getCause()) {
+            var message = cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
+            if (text.indexOf(message) < 0) {
+                text.append(text.isEmpty() ? "" : ": ").append(message);
+            }
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,119 @@
+package io.taskpilot.app;
+
+import io.taskpilot.app.Terminal.Look;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(name = "decisions", description = "Lists the decision log, newest first.")
+final class DecisionsCommand implements Callable<Integer> {
+    private final Shell shell;
+
+    @Mixin
+    private ServerChoice choice = new ServerChoice();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Option(names = "--run", paramLabel = "ID", description = "Of one run.")
+    private @Nullable String run;
+
+    @Option(names = "--type", description = "tool_call, guardrails_input, guardrails_output, human_approval, ingress.")
+    private @Nullable String type;
+
+    @Option(names = "--result", description = "allow, deny, require_approval, modified, error.")
+    private @Nullable String result;
+
+    @Option(names = "--tool", description = "As in create_task.")
+    private @Nullable String tool;
+
+    @Option(names = "--limit", description = "1 to 200 (default: ${DEFAULT-VALUE}).", defaultValue = "50")
+    private int limit = 50;
+
+    DecisionsCommand(Shell shell) {
+        this.shell = shell;
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var answer = choice.need(shell).get("/v1/decisions", query());
+        if (output.json()) {
+            shell.out().println(ApiClient.json(answer));
+            return ExitCode.OK;
+        }
+        var table = new Table("at", "type", "result", "tool", "rule", "latency", "run", "reason");
+        for (var item : answer.path("items")) {
+            table.row(
+                    item.path("created_at").asText().replaceAll("[.].*", "Z"),
+                    item.path("decision_type").asText(),
+                    item.path("result").asText(),
+                    item.path("tool").asText(),
+                    item.path("rule").asText(),
+                    String.format(
+                            Locale.ROOT, "%.1f ms", item.path("latency_ms").asDouble()),
+                    item.path("run_id").asText(""),
+                    item.path("reason").asText());
+        }
+        table.lines(output.terminal(shell)).forEach(shell.out()::println);
+        return ExitCode.OK;
+    }
+
+    private Map<String, String> query() {
+        var query = new LinkedHashMap<String, String>();
+        put(query, "run_id", run);
+        put(query, "decision_type", type);
+        put(query, "result", result);
+        put(query, "tool", tool);
+        query.put("limit", String.valueOf(limit));
+        return query;
+    }
+
+    private static void put(Map<String, String> query, String name, @Nullable String value) {
+        if (value != null) {
+            query.put(name, value);
+        }
+    }
+
+    /** Exit code 1 when a chain is broken. */
+    @Command(name = "verify", description = "Checks the hash chains of the log, and says where one breaks.")
+    static final class Verify implements Callable<Integer> {
+        private final Shell shell;
+
+        @Mixin
+        private ServerChoice choice = new ServerChoice();
+
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        Verify(Shell shell) {
+            this.shell = shell;
+        }
+
+        @Override
+        public Integer call() throws InterruptedException {
+            var answer = choice.need(shell).get("/v1/decisions/verify", Map.of());
+            var terminal = output.terminal(shell);
+            var isIntact =
+                    answer.path("broken").isEmpty() && answer.path("broken").isArray();
+            if (output.json()) {
+                shell.out().println(ApiClient.json(answer));
+            } else {
+                shell.out()
+                        .println("%s: %d decisions in %d chains"
+                                .formatted(
+                                        isIntact
+                                                ? terminal.paint(Look.GREEN, "intact")
+                                                : terminal.paint(Look.RED, "BROKEN"),
+                                        answer.path("rows").asLong(),
+                                        answer.path("chains").asLong()));
+                answer.path("broken").forEach(line -> shell.out().println("  " + Terminal.clean(line.asText())));
+            }
+            return isIntact ? ExitCode.OK : ExitCode.FAILURE;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package io.taskpilot.app;
+
+import io.taskpilot.config.TaskPilotConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A server of this process, findable by commands, and stopped in order however the process ends. */
+final class HostedServer implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(HostedServer.class);
+
+    private final LocalServer server;
+    private final ServerRecord record;
+    private final Path dataDir;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private HostedServer(LocalServer server, ServerRecord record, Path dataDir) {
+        this.server = server;
+        this.record = record;
+        this.dataDir = dataDir;
+    }
+
+    static HostedServer start(Function<TaskPilotConfig, LocalServer> start, TaskPilotConfig config) throws IOException {
+        var server = start.apply(config);
+        var record = new ServerRecord(
+                server.url(), server.managementUrl(), ProcessHandle.current().pid());
+        var hosted = new HostedServer(server, record, config.dataDir());
+        // the hook first: a signal between the two must find it
+        Runtime.getRuntime().addShutdownHook(new Thread(hosted::close, "shutdown"));
+        record.write(config.dataDir());
+        return hosted;
+    }
+
+    LocalServer server() {
+        return server;
+    }
+
+    /** Blocks until everything is closed, as the JVM halts when its hooks return. */
+    @Override
+    public void close() {
+        if (!closed.compareAndSet(false, true)) {
+            return;
+        }
+        log.info("stopping");
+        try {
+            record.remove(dataDir);
+        } catch (IOException e) {
+            log.warn("server record not removed dir={}", dataDir, e);
+        }
+        server.close().run();
+        log.info("stopped");
+    }
+}

@@ -1,0 +1,14 @@
+package io.taskpilot.app;
+
+import java.net.URI;
+import java.util.List;
+
+/**
+ * A server in this process, as the commands that start one see it.
+ *
+ * @param url of the API
+ * @param managementUrl of health and metrics
+ * @param engines which engine does each job, and what it can do less, one line each
+ * @param close stops it in order; blocks, with a bound
+ */
+record LocalServer(URI url, URI managementUrl, List<String> engines, Runnable close) {}

@@ -1,0 +1,131 @@
+package io.taskpilot.app;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.run.RunStatus;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+
+/**
+ * Submits a run and hands on each of its events exactly once and in order, however often the connection is cut: it
+ * resumes after the last one it has.
+ */
+final class RunFollower {
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+
+    private final ApiClient client;
+    private final Consumer<JsonNode> sink;
+    private final Consumer<String> notes;
+    private final Duration patience;
+    private String runId = "";
+    private long seq;
+
+    /**
+     * @param notes is told when the connection is cut
+     * @param patience with a server that does not come back
+     */
+    RunFollower(ApiClient client, Consumer<JsonNode> sink, Consumer<String> notes, Duration patience) {
+        this.client = client;
+        this.sink = sink;
+        this.notes = notes;
+        this.patience = patience;
+    }
+
+    /** Empty before the first event. */
+    String runId() {
+        return runId;
+    }
+
+    /** @return the terminal event, or the first that satisfies {@code enough} */
+    JsonNode run(Object request, String idempotencyKey, Predicate<JsonNode> enough) throws InterruptedException {
+        var heard = System.nanoTime();
+        var pause = FIRST_PAUSE;
+        while (true) {
+            var before = seq;
+            try {
+                var last = read(request, idempotencyKey, enough);
+                if (last.isPresent()) {
+                    return last.get();
+                }
+            } catch (ConnectException | ApiClient.Unavailable e) {
+                if (seq == 0) {
+                    throw client.unreachable(e); // it took nothing, so there is nothing to resume
+                }
+                notes.accept("no server at " + client.server() + ", trying again");
+            } catch (IOException e) {
+                notes.accept("the connection was cut after event " + seq + ", trying again");
+            }
+            if (seq > before) {
+                heard = System.nanoTime();
+                pause = FIRST_PAUSE;
+            } else if (System.nanoTime() - heard > patience.toNanos()) {
+                throw new CommandFailure("lost %s after event %d of %s; the run goes on without a watcher"
+                        .formatted(client.server(), seq, runId.isEmpty() ? "no run" : runId));
+            }
+            Thread.sleep(pause.toMillis() + ThreadLocalRandom.current().nextLong(pause.toMillis()));
+            pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause.multipliedBy(2);
+        }
+    }
+
+    /** One connection's worth. Empty when the stream ended before the run did: the server drains. */
+    private Optional<JsonNode> read(Object request, String idempotencyKey, Predicate<JsonNode> enough)
+            throws IOException, InterruptedException {
+        var open = seq == 0 ? Optional.of(client.submit(request, idempotencyKey)) : client.events(runId, seq);
+        if (open.isEmpty()) {
+            throw new CommandFailure(runId + " has ended, and its last event was not sent");
+        }
+        try (var stream = open.get()) {
+            while (true) {
+                var next = stream.next();
+                if (next.isEmpty() || next.get().type().equals("reconnect")) {
+                    return Optional.empty();
+                }
+                if (next.get().id() == null) {
+                    continue; // text deltas are not part of the journal
+                }
+                var event = ApiClient.JSON.readTree(next.get().data());
+                if (take(event) && (isTerminal(event) || enough.test(event))) {
+                    return Optional.of(event);
+                }
+            }
+        }
+    }
+
+    /** False for one that was seen before. */
+    private boolean take(JsonNode event) throws IOException {
+        var number = event.path("seq").asLong();
+        if (number <= seq) {
+            return false;
+        }
+        if (number != seq + 1) {
+            throw new IOException("event %d came after event %d".formatted(number, seq));
+        }
+        seq = number;
+        runId = event.path("run_id").asText();
+        sink.accept(event);
+        return true;
+    }
+
+    private static boolean isTerminal(JsonNode event) {
+        return status(event).filter(RunStatus::isTerminal).isPresent();
+    }
+
+    /** The status that the event leaves the run in, as far as it alone tells. */
+    static Optional<RunStatus> status(JsonNode event) {
+        var type = event.path("type").asText();
+        if (type.equals("approval.requested")) {
+            return Optional.of(RunStatus.AWAITING_APPROVAL);
+        }
+        for (var status : RunStatus.values()) {
+            if (status.isTerminal() && type.equals("run." + status.word())) {
+                return Optional.of(status);
+            }
+        }
+        return Optional.empty();
+    }
+}

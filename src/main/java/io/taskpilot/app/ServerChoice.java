@@ -1,0 +1,98 @@
+package io.taskpilot.app;
+
+import io.taskpilot.config.Secret;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The flags of every command that talks to a server: which one, and with which key. */
+final class ServerChoice {
+    @Option(
+            names = "--server",
+            paramLabel = "URL",
+            description = "The server (default: TASKPILOT_SERVER, else the one running on the data directory).")
+    private @Nullable URI server;
+
+    @Option(
+            names = "--api-key-file",
+            paramLabel = "FILE",
+            description = "Holds the API key (default: the key in TASKPILOT_API_KEY).")
+    private @Nullable Path keyFile;
+
+    @Mixin
+    private ConfigOptions config = new ConfigOptions();
+
+    ConfigOptions config() {
+        return config;
+    }
+
+    /** The server that was named, else the one that runs on the data directory; empty when neither is there. */
+    Optional<ApiClient> find(Shell shell) throws InterruptedException {
+        var named = named(shell);
+        if (named.isPresent()) {
+            return Optional.of(client(shell, named.get()));
+        }
+        var recorded = ServerRecord.read(config.load(shell).config().dataDir());
+        return recorded.isPresent() && recorded.get().isAlive()
+                ? Optional.of(client(shell, recorded.get().url()))
+                : Optional.empty();
+    }
+
+    ApiClient need(Shell shell) throws InterruptedException {
+        return find(shell)
+                .orElseThrow(() -> new CommandFailure(
+                        "no server runs on this data directory: start one with `%s serve`, or name one with --server"
+                                .formatted(shell.commandName())));
+    }
+
+    private Optional<URI> named(Shell shell) {
+        if (server != null) {
+            return Optional.of(checked(server, "--server"));
+        }
+        var variable = shell.environment().getOrDefault("TASKPILOT_SERVER", "");
+        try {
+            return variable.isEmpty() ? Optional.empty() : Optional.of(checked(new URI(variable), "TASKPILOT_SERVER"));
+        } catch (URISyntaxException e) {
+            throw new CommandFailure("TASKPILOT_SERVER: not a URL");
+        }
+    }
+
+    private static URI checked(URI url, String name) {
+        var web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
+        if (!web || url.getHost() == null) {
+            throw new CommandFailure(name + ": " + url + " (expected: a URL such as http://127.0.0.1:8000)");
+        }
+        return url;
+    }
+
+    ApiClient client(Shell shell, URI url) {
+        return new ApiClient(url, key(shell));
+    }
+
+    private @Nullable Secret key(Shell shell) {
+        var variable = shell.environment().getOrDefault("TASKPILOT_API_KEY", "");
+        var fileVariable = shell.environment().getOrDefault("TASKPILOT_API_KEY_FILE", "");
+        var file = keyFile == null && variable.isEmpty() && !fileVariable.isEmpty() ? Path.of(fileVariable) : keyFile;
+        if (file == null) {
+            return variable.isEmpty() ? null : new Secret(variable.strip());
+        }
+        try {
+            return new Secret(Files.readString(shell.workDir().resolve(file)).strip());
+        } catch (IOException e) {
+            throw new CommandFailure("the key file %s can't be read (%s)"
+                    .formatted(file, e.getClass().getSimpleName()));
+        }
+    }
+
+    /** A command against the same server from another terminal, {@code %s} standing for what it is to do. */
+    String again(Shell shell) {
+        var where = server == null ? config.again() : " --server " + server;
+        return shell.commandName() + " %s" + where.replace("%", "%%");
+    }
+}
