@@ -8,7 +8,7 @@ public final class ConfigException extends RuntimeException {
 
     private final List<String> mistakes;
 
-    ConfigException(List<String> mistakes) {
+    public ConfigException(List<String> mistakes) {
         super(message(mistakes), null, false, false); // what to mend; a stack trace would only hide it
         this.mistakes = List.copyOf(mistakes);
     }
