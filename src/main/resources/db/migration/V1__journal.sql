@@ -21,6 +21,7 @@ create table runs (
   format              int not null,
   -- who drives it: an append must know the fence, a claim raises it
   owner               uuid,
+  claim_id            uuid, -- of the claim call: one whose answer was lost finds its runs again
   fence               bigint not null,
   unowned_cause       text not null,
   stalls              int not null default 0,

@@ -1,0 +1,142 @@
+package io.taskpilot.journal;
+
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.net.NetClientOptions;
+import io.vertx.pgclient.PgBuilder;
+import io.vertx.sqlclient.Pool;
+import io.vertx.sqlclient.PoolOptions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connections to PostgreSQL, and whether it answers. Safe to share between event loops: a query completes on the
+ * context that asked.
+ */
+public final class Database {
+    private static final Logger log = LoggerFactory.getLogger(Database.class);
+    private static final int LONGEST_SILENCE_SECONDS = 15; // more than statement_timeout: then the connection is dead
+    private static final int MAX_WAITING = 2_000;
+    private static final long PROBE_MILLIS = 250;
+
+    private final Vertx vertx;
+    private final PostgresAddress address;
+    private final Pool pool;
+    private final List<Pool> dedicated = new ArrayList<>();
+    private final AtomicBoolean answers = new AtomicBoolean(true);
+    private volatile boolean closed;
+
+    private Database(Vertx vertx, PostgresAddress address, int poolSize) {
+        this.vertx = vertx;
+        this.address = address;
+        this.pool = pool(new PoolOptions().setMaxSize(poolSize));
+    }
+
+    /** Connects when first asked something. */
+    public static Database open(Vertx vertx, PostgresAddress address, int poolSize) {
+        return new Database(vertx, address, poolSize);
+    }
+
+    private Pool pool(PoolOptions options) {
+        options.setMaxWaitQueueSize(MAX_WAITING).setConnectionTimeout(5).setConnectionTimeoutUnit(TimeUnit.SECONDS);
+        return PgBuilder.pool()
+                .connectingTo(address.options())
+                .with(options)
+                .with(new NetClientOptions()
+                        .setConnectTimeout(2_000)
+                        .setIdleTimeout(LONGEST_SILENCE_SECONDS)
+                        .setIdleTimeoutUnit(TimeUnit.SECONDS))
+                .using(vertx)
+                .build();
+    }
+
+    Vertx vertx() {
+        return vertx;
+    }
+
+    Pool pool() {
+        return pool;
+    }
+
+    /** A connection for one writer, so that it never waits behind readers. */
+    Pool dedicated() {
+        var one = pool(new PoolOptions().setMaxSize(1));
+        dedicated.add(one);
+        return one;
+    }
+
+    /** False from the first failure to connect until the database answers again. */
+    public boolean answers() {
+        return answers.get();
+    }
+
+    /** Asks again and again until it answers. */
+    void lost(Throwable cause) {
+        if (!closed && answers.compareAndSet(true, false)) {
+            log.warn("database is not answering cause={}", cause.toString());
+            probeLater();
+        }
+    }
+
+    void back() {
+        if (answers.compareAndSet(false, true)) {
+            log.info("database answers again");
+        }
+    }
+
+    private void probeLater() {
+        vertx.setTimer(PROBE_MILLIS + ThreadLocalRandom.current().nextLong(PROBE_MILLIS), unused -> probe());
+    }
+
+    private void probe() {
+        if (closed || answers()) {
+            return;
+        }
+        pool.query("select pg_is_in_recovery()").execute().onComplete((rows, error) -> {
+            if (error == null && !rows.iterator().next().getBoolean(0)) {
+                back();
+            } else {
+                probeLater();
+            }
+        });
+    }
+
+    /** Sends it until it was received: again after a lost race, and while the database is away. */
+    <T> Future<T> persist(Supplier<Future<T>> work) {
+        return persist(work, 0);
+    }
+
+    private <T> Future<T> persist(Supplier<Future<T>> work, int attempt) {
+        return work.get().recover(error -> {
+            var meaning = PgErrors.meaning(error);
+            if (closed || (meaning != PgErrors.Meaning.AWAY && meaning != PgErrors.Meaning.RACE)) {
+                return Future.failedFuture(error);
+            }
+            if (meaning == PgErrors.Meaning.AWAY) {
+                lost(error);
+            }
+            return vertx.timer(pauseMillis(attempt), TimeUnit.MILLISECONDS)
+                    .compose(unused -> persist(work, attempt + 1));
+        });
+    }
+
+    /** Doubles from 20 ms to a second, half of it random. */
+    static long pauseMillis(int attempt) {
+        var longest = Math.min(1_000, 20L << Math.min(attempt, 6));
+        return longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2) + 1;
+    }
+
+    public Future<Void> close() {
+        closed = true;
+        var pools = new ArrayList<Future<Void>>();
+        dedicated.forEach(one -> pools.add(one.close()));
+        pools.add(pool.close());
+        return Future.join(pools).mapEmpty();
+    }
+}

@@ -1,0 +1,154 @@
+package io.taskpilot.journal;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.run.Decision;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HexFormat;
+import java.util.List;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The hash that ties each decision to the one before it in its run: SHA-256, or HMAC-SHA-256 with a key, over every
+ * column, each with its length before it. Plain SHA-256 shows accidents; only the key, which the database never sees,
+ * shows what an administrator of the database did.
+ *
+ * <p>The node makes the hash, so the time in it is the node's, cut to the microsecond that PostgreSQL stores.
+ */
+final class DecisionChain {
+    private final @Nullable Secret key;
+
+    DecisionChain(@Nullable Secret key) {
+        this.key = key;
+    }
+
+    /**
+     * Where a chain ends.
+     *
+     * @param length how many decisions are in it
+     * @param hash of the last one; empty for none
+     */
+    record Head(long length, String hash) {
+        static final Head NONE = new Head(0, "");
+        /** Nobody asked, as nothing is to be linked. */
+        static final Head UNKNOWN = new Head(-1, "");
+
+        boolean isKnown() {
+            return length >= 0;
+        }
+    }
+
+    /** @param position in its chain, from 1 */
+    record Link(long position, DecisionView view) {
+        Head head() {
+            return new Head(position, view.hash());
+        }
+    }
+
+    static Instant now() {
+        return Instant.now().truncatedTo(ChronoUnit.MICROS);
+    }
+
+    /** @param unlinked its {@code prevHash} and {@code hash} are replaced */
+    Link link(Head head, DecisionView unlinked) {
+        var position = head.length() + 1;
+        var prepared = withHash(unlinked, head.hash(), "");
+        return new Link(position, withHash(prepared, head.hash(), hash(position, prepared)));
+    }
+
+    private static DecisionView withHash(DecisionView v, String prevHash, String hash) {
+        return new DecisionView(
+                v.decision(),
+                v.chainId(),
+                v.runId(),
+                v.requestId(),
+                v.traceId(),
+                v.tenant(),
+                v.principal(),
+                v.createdAt(),
+                prevHash,
+                hash);
+    }
+
+    /** What {@code hash} must be, given everything else in the row. */
+    String hash(long position, DecisionView row) {
+        var d = row.decision();
+        var columns = List.of(
+                row.prevHash(),
+                row.chainId().toString(),
+                Long.toString(position),
+                d.id().toString(),
+                row.runId() == null ? "" : row.runId().toString(),
+                row.requestId(),
+                row.traceId(),
+                row.tenant(),
+                row.principal(),
+                d.type().word(),
+                d.phase(),
+                d.result().word(),
+                d.rule(),
+                d.reason(),
+                d.agent(),
+                d.tool(),
+                d.policyRevision(),
+                d.inputSha256(),
+                d.context(),
+                Double.toString(d.latencyMs()),
+                Long.toString(ChronoUnit.MICROS.between(Instant.EPOCH, row.createdAt())));
+        return HexFormat.of().formatHex(digest(lengthPrefixed(columns)));
+    }
+
+    private static byte[] lengthPrefixed(List<String> columns) {
+        var bytes = new ByteArrayOutputStream();
+        try (var out = new DataOutputStream(bytes)) {
+            for (var column : columns) {
+                var utf8 = column.getBytes(StandardCharsets.UTF_8);
+                out.writeInt(utf8.length);
+                out.write(utf8);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // memory does not fail
+        }
+        return bytes.toByteArray();
+    }
+
+    private byte[] digest(byte[] message) {
+        try {
+            if (key == null) {
+                return MessageDigest.getInstance("SHA-256").digest(message);
+            }
+            var mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(key.value().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            return mac.doFinal(message);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e); // every JDK must have them
+        }
+    }
+
+    /** A decision with every text as jsonb and text columns will give it back. */
+    static Decision clean(Decision d) {
+        return new Decision(
+                d.id(),
+                d.type(),
+                JsonText.clean(d.phase()),
+                d.result(),
+                JsonText.clean(d.rule()),
+                JsonText.clean(d.reason()),
+                JsonText.clean(d.agent()),
+                JsonText.clean(d.tool()),
+                JsonText.clean(d.policyRevision()),
+                JsonText.clean(d.inputSha256()),
+                JsonText.clean(d.context()),
+                d.latencyMs());
+    }
+}

@@ -1,0 +1,169 @@
+package io.taskpilot.journal;
+
+import io.taskpilot.engine.Journal.Claim;
+import io.taskpilot.engine.Journal.Heartbeat;
+import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.EventCodec;
+import io.taskpilot.run.Ids;
+import io.vertx.core.Future;
+import io.vertx.sqlclient.Pool;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.Tuple;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who lives, and who drives which run. A node is declared dead in one statement and its runs are claimed in a later
+ * one: expiry alone allows nothing. Time is the database's.
+ */
+final class Nodes {
+    private static final Duration LONGEST_STATEMENT = Duration.ofSeconds(30);
+
+    private static final String REGISTER = """
+            insert into nodes (id, state, expires_at) values ($1, 'live', clock_timestamp() + interval '10 s')
+            returning clock_timestamp() as at
+            """;
+
+    private static final String HEARTBEAT = """
+            with renewed as (
+              update nodes set expires_at = clock_timestamp() + interval '10 s' where id = $1 and state = 'live'
+              returning clock_timestamp() as at
+            )
+            select at, array(select id from runs where owner = $1 and status in ('queued', 'running')
+                               and cancel_requested_at is not null) as cancel
+            from renewed
+            """;
+
+    private static final String DECLARE_DEAD = """
+            update nodes set state = 'dead'
+            where state = 'live' and id <> $1 and ($2 or expires_at < clock_timestamp())
+            """;
+
+    private static final String DEREGISTER = """
+            with released as (
+              update runs set owner = null, unowned_cause = 'released'
+              where owner = $1 and status in ('queued', 'running')
+            )
+            delete from nodes where id = $1
+            """;
+
+    private static final String CLAIM = """
+            with claimable as (
+              select r.id, n.id is not null as dead
+              from runs r left join nodes n on n.id = r.owner and n.state = 'dead'
+              where r.status in ('queued', 'running') and r.format = $3
+                and (r.owner is null or n.id is not null or (r.owner = $1 and r.claim_id = any($4::uuid[])))
+                and exists (select 1 from nodes me where me.id = $1 and me.state = 'live')
+              order by r.id
+              limit $2
+              for update of r skip locked
+            )
+            update runs r set
+              owner = $1,
+              claim_id = $5,
+              fence = r.fence + (r.owner is distinct from $1)::int,
+              stalls = r.stalls + claimable.dead::int,
+              unowned_cause = case when claimable.dead then 'node_dead' else r.unowned_cause end
+            from claimable
+            where r.id = claimable.id
+            returning r.id, r.fence, r.stalls, case when r.status = 'queued' then 'new' else r.unowned_cause end as cause
+            """;
+
+    private static final String RELEASE = """
+            update runs set owner = null, unowned_cause = 'released'
+            where id = $1 and fence = $2 and owner is not null and status in ('queued', 'running')
+            """;
+
+    private static final String FORGET_DEAD = """
+            delete from nodes n where n.state = 'dead' and n.expires_at < clock_timestamp() - interval '1 hour'
+              and not exists (select 1 from runs r where r.owner = n.id and r.status in ('queued', 'running'))
+            """;
+
+    private final Pool pool;
+    private final Map<UUID, Deadline> unanswered = new ConcurrentHashMap<>();
+    private volatile @Nullable UUID self;
+
+    Nodes(Pool pool) {
+        this.pool = pool;
+    }
+
+    /** This process's node, once it is registered. */
+    @Nullable
+    UUID self() {
+        return self;
+    }
+
+    Future<Heartbeat> register() {
+        var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
+        return pool.preparedQuery(REGISTER).execute(Tuple.of(id)).map(rows -> {
+            self = id;
+            return new Heartbeat(id, at(rows.iterator().next()), List.of());
+        });
+    }
+
+    Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
+        return pool.preparedQuery(HEARTBEAT).execute(Tuple.of(nodeId)).map(rows -> {
+            if (rows.size() == 0) {
+                return null;
+            }
+            var row = rows.iterator().next();
+            return new Heartbeat(nodeId, at(row), List.of(row.getArrayOfUUIDs("cancel")));
+        });
+    }
+
+    Future<Integer> declareDead(UUID nodeId, boolean allOthers) {
+        return pool.preparedQuery(DECLARE_DEAD)
+                .execute(Tuple.of(nodeId, allOthers))
+                .map(rows -> rows.rowCount());
+    }
+
+    Future<Void> deregister(UUID nodeId) {
+        return pool.preparedQuery(DEREGISTER).execute(Tuple.of(nodeId)).mapEmpty();
+    }
+
+    /**
+     * A claim whose answer was lost may have been committed: then nobody would drive its runs. So the next ones ask for
+     * them too, as long as its statement may still be running.
+     */
+    Future<List<Claim>> claim(int max) {
+        var me = self;
+        if (me == null) {
+            return Future.failedFuture(new IllegalStateException("claim before register"));
+        }
+        unanswered.values().removeIf(Deadline::hasPassed);
+        var claimId = UUID.randomUUID();
+        var lost = unanswered.keySet().toArray(UUID[]::new);
+        return pool.preparedQuery(CLAIM)
+                .execute(Tuple.of(me, max, EventCodec.FORMAT, lost, claimId))
+                .onFailure(error -> unanswered.put(claimId, Deadline.in(LONGEST_STATEMENT)))
+                .map(rows -> {
+                    var claims = new ArrayList<Claim>(rows.size());
+                    rows.forEach(row -> claims.add(claim(row)));
+                    return claims;
+                });
+    }
+
+    private static Claim claim(Row row) {
+        return new Claim(row.getUUID("id"), row.getLong("fence"), row.getString("cause"), row.getInteger("stalls"));
+    }
+
+    Future<Boolean> release(UUID runId, long fence) {
+        return pool.preparedQuery(RELEASE).execute(Tuple.of(runId, fence)).map(rows -> rows.rowCount() == 1);
+    }
+
+    Future<Void> forgetDead() {
+        return pool.query(FORGET_DEAD).execute().mapEmpty();
+    }
+
+    private static Instant at(Row row) {
+        return row.get(OffsetDateTime.class, "at").toInstant();
+    }
+}

@@ -1,0 +1,176 @@
+package io.taskpilot.journal;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.Journal;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunRequest;
+import io.taskpilot.run.RunState;
+import io.taskpilot.run.RunStatus;
+import io.vertx.core.Future;
+import io.vertx.sqlclient.Tuple;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The journal in PostgreSQL. Safe to call from any event loop; what it tells of is committed. Retries whatever a lost
+ * connection left open, with the same content, so that nothing is appended twice.
+ */
+public final class PgJournal implements Journal {
+    private static final String REQUEST_CANCEL = """
+            with marked as (
+              update runs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+              where id = $1 and status in ('queued', 'running', 'awaiting_approval')
+              returning status
+            )
+            select status from marked
+            union all select status from runs where id = $1 and not exists (select 1 from marked)
+            """;
+
+    private static final String EXPIRED_APPROVALS = """
+            select run_id from approvals where status = 'pending' and expires_at <= clock_timestamp()
+            order by expires_at limit $1
+            """;
+
+    private static final String FORGET_KEYS =
+            "delete from idempotency_keys where created_at < clock_timestamp() - interval '24 hours'";
+
+    private final Database database;
+    private final Creations creations;
+    private final OwnedAppends owned;
+    private final UnownedAppends unowned;
+    private final Nodes nodes;
+
+    /**
+     * @param chainKey keys the hashes of decisions; null leaves them unkeyed
+     * @param committed told after each commit which runs have new events, once a batch, on any event loop
+     * @param historyWentBack told when the database has lost what it had committed: the process must stop
+     */
+    public PgJournal(
+            Database database,
+            @Nullable Secret chainKey,
+            Consumer<Collection<UUID>> committed,
+            Consumer<String> historyWentBack) {
+        this.database = database;
+        var chain = new DecisionChain(chainKey);
+        var statement = new AppendStatement(committed, historyWentBack);
+        this.nodes = new Nodes(database.pool());
+        this.creations = new Creations(database, committed);
+        this.owned = new OwnedAppends(database, statement, chain);
+        this.unowned = new UnownedAppends(database, statement, chain, committed);
+    }
+
+    @Override
+    public Future<Creation> create(RunRequest request, @Nullable IdempotencyKey key, boolean own) {
+        var owner = own ? nodes.self() : null;
+        if (own && owner == null) {
+            return Future.failedFuture(new IllegalStateException("create before register"));
+        }
+        return creations.create(request, key, owner);
+    }
+
+    @Override
+    public Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
+        return owned.append(runId, fence, before, events);
+    }
+
+    @Override
+    public Future<RunState> appendUnowned(UUID runId, Decision decision) {
+        return unowned.append(runId, decision);
+    }
+
+    @Override
+    public Future<List<Recorded>> history(UUID runId) {
+        return EventQueries.after(database.pool(), runId, 0, Integer.MAX_VALUE)
+                .recover(PgErrors::failed)
+                .compose(events -> events.isEmpty()
+                        ? Future.failedFuture(Failure.notFound("run"))
+                        : Future.succeededFuture(events));
+    }
+
+    @Override
+    public Future<RunStatus> requestCancel(UUID runId) {
+        return database.pool()
+                .preparedQuery(REQUEST_CANCEL)
+                .execute(Tuple.of(runId))
+                .recover(PgErrors::failed)
+                .compose(rows -> rows.size() == 0
+                        ? Future.failedFuture(Failure.notFound("run"))
+                        : Future.succeededFuture(
+                                RunStatus.of(rows.iterator().next().getString(0))));
+    }
+
+    @Override
+    public Future<List<Claim>> claim(int max) {
+        return nodes.claim(max).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<Boolean> release(UUID runId, long fence) {
+        owned.forget(runId);
+        return nodes.release(runId, fence).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<List<UUID>> expiredApprovals(int max) {
+        return database.pool()
+                .preparedQuery(EXPIRED_APPROVALS)
+                .execute(Tuple.of(max))
+                .recover(PgErrors::failed)
+                .map(rows -> {
+                    var runs = new ArrayList<UUID>(rows.size());
+                    rows.forEach(row -> runs.add(row.getUUID(0)));
+                    return runs;
+                });
+    }
+
+    /** Also makes the partitions of the months to come. */
+    @Override
+    public Future<Void> cleanUp() {
+        return database.pool()
+                .query(FORGET_KEYS)
+                .execute()
+                .compose(unused -> nodes.forgetDead())
+                .compose(unused ->
+                        database.pool().query("select make_partitions()").execute())
+                .recover(PgErrors::failed)
+                .mapEmpty();
+    }
+
+    @Override
+    public Future<Heartbeat> register() {
+        owned.forgetAll();
+        return nodes.register().recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
+        return nodes.heartbeat(nodeId).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<Integer> declareDead(UUID nodeId, boolean allOthers) {
+        return nodes.declareDead(nodeId, allOthers).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<Void> deregister(UUID nodeId) {
+        return nodes.deregister(nodeId).recover(PgErrors::failed);
+    }
+
+    /** Appends that wait for their commit, on this node. */
+    public int pendingAppends() {
+        return owned.pending();
+    }
+
+    /** Fails what still waits for its commit; to be called once nothing drives runs any more. */
+    public void close() {
+        creations.close();
+        owned.close();
+    }
+}

@@ -1,0 +1,157 @@
+package io.taskpilot.journal;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.RunReader;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Recorded;
+import io.vertx.core.Future;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.Tuple;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Reads the journal's projections from PostgreSQL. Safe to call from any event loop. */
+public final class PgRunReader implements RunReader {
+    private final Database database;
+    private final DecisionQueries decisions;
+    private final Reports reports;
+
+    /** @param chainKey the key that the decisions were hashed with, or null */
+    public PgRunReader(Database database, @Nullable Secret chainKey) {
+        this.database = database;
+        this.decisions = new DecisionQueries(database, new DecisionChain(chainKey));
+        this.reports = new Reports(database);
+    }
+
+    @Override
+    public Future<RunView> run(UUID runId) {
+        return one("run", "select " + Rows.RUN + " from runs where id = $1", runId, Rows::run);
+    }
+
+    @Override
+    public Future<Page<RunView>> runs(RunFilter filter, PageRequest page) {
+        var status = filter.status() == null ? null : filter.status().word();
+        return page('r', "select " + Rows.RUN + """
+                           from runs
+                          where (created_at, id) < ($1, $2) and ($4::text is null or status = $4)
+                            and ($5::timestamptz is null or created_at >= $5)
+                          order by created_at desc, id desc limit $3
+                          """, page, Rows::run, status, time(filter.since()));
+    }
+
+    @Override
+    public Future<List<Recorded>> events(UUID runId, long after, int limit) {
+        return EventQueries.after(database.pool(), runId, after, limit)
+                .recover(PgErrors::failed)
+                .compose(events -> events.isEmpty() ? known(runId).map(events) : Future.succeededFuture(events));
+    }
+
+    /** Nothing past the end of a run, not-found for a run that is not there. */
+    private Future<Void> known(UUID runId) {
+        return one("run", "select id from runs where id = $1", runId, row -> row)
+                .mapEmpty();
+    }
+
+    @Override
+    public Future<ApprovalView> approval(UUID approvalId) {
+        return one("approval", "select " + Rows.APPROVAL + " from approvals where id = $1", approvalId, Rows::approval);
+    }
+
+    @Override
+    public Future<Page<ApprovalView>> approvals(ApprovalFilter filter, PageRequest page) {
+        return page('a', "select " + Rows.APPROVAL + """
+                           from approvals
+                          where (created_at, id) < ($1, $2) and ($4::text is null or status = $4)
+                            and ($5::uuid is null or run_id = $5)
+                          order by created_at desc, id desc limit $3
+                          """, page, Rows::approval, filter.status(), filter.runId());
+    }
+
+    @Override
+    public Future<TaskView> task(UUID taskId) {
+        return one("task", "select " + Rows.TASK + " from tasks where id = $1", taskId, Rows::task);
+    }
+
+    @Override
+    public Future<Page<TaskView>> tasks(TaskFilter filter, PageRequest page) {
+        return page(
+                't', "select " + Rows.TASK + """
+                           from tasks
+                          where (created_at, id) < ($1, $2) and ($4::text is null or status = $4)
+                            and ($5::text is null or priority = $5) and ($6::uuid is null or run_id = $6)
+                          order by created_at desc, id desc limit $3
+                          """, page, Rows::task, filter.status(), filter.priority(), filter.runId());
+    }
+
+    @Override
+    public Future<Page<DecisionView>> decisions(DecisionFilter filter, PageRequest page) {
+        return cursor('d', page).compose(from -> decisions.page(filter, from, page.size()));
+    }
+
+    @Override
+    public Future<Void> exportDecisions(DecisionFilter filter, Function<List<DecisionView>, Future<Void>> sink) {
+        return decisions.export(filter, sink);
+    }
+
+    @Override
+    public Future<Verification> verifyDecisions(@Nullable UUID runId) {
+        return runId == null ? decisions.verify(null) : known(runId).compose(unused -> decisions.verify(runId));
+    }
+
+    @Override
+    public Future<List<CostLine>> costReport(Instant since, String by) {
+        return reports.cost(since, by);
+    }
+
+    @Override
+    public Future<GoldenSignals> goldenSignals(Instant since) {
+        return reports.goldenSignals(since);
+    }
+
+    @Override
+    public Future<Void> feedback(UUID runId, String principal, boolean correct, String comment) {
+        return reports.feedback(runId, principal, correct, comment);
+    }
+
+    private <T> Future<T> one(String what, String sql, UUID id, Function<Row, T> view) {
+        return database.pool()
+                .preparedQuery(sql)
+                .execute(Tuple.of(id))
+                .recover(PgErrors::failed)
+                .compose(rows -> rows.size() == 0
+                        ? Future.failedFuture(Failure.notFound(what))
+                        : Future.succeededFuture(view.apply(rows.iterator().next())));
+    }
+
+    private <T> Future<Page<T>> page(
+            char kind, String sql, PageRequest page, Function<Row, T> view, @Nullable Object... filters) {
+        return cursor(kind, page).compose(from -> {
+            var tuple = Tuple.of(from.at(), from.id(), page.size() + 1);
+            for (var filter : filters) {
+                tuple.addValue(filter);
+            }
+            return database.pool()
+                    .preparedQuery(sql)
+                    .execute(tuple)
+                    .recover(PgErrors::failed)
+                    .map(rows -> Cursor.page(kind, page.size(), rows, view));
+        });
+    }
+
+    private static Future<Cursor> cursor(char kind, PageRequest page) {
+        try {
+            return Future.succeededFuture(Cursor.of(kind, page));
+        } catch (Failure failure) {
+            return Future.failedFuture(failure);
+        }
+    }
+
+    static @Nullable OffsetDateTime time(@Nullable Instant since) {
+        return since == null ? null : since.atOffset(ZoneOffset.UTC);
+    }
+}
