@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -104,7 +105,7 @@ class KillIT {
             second.environment().put("TASKPILOT_HTTP_PORT", "0");
             second.environment().put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
             var process = second.redirectErrorStream(true).start();
-            var said = new String(process.getInputStream().readAllBytes());
+            var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 
             assertThat(process.waitFor()).isNotZero();
             assertThat(said).contains(data.toString()).contains(String.valueOf(first.pid()));

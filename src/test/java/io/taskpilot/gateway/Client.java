@@ -1,0 +1,160 @@
+package io.taskpilot.gateway;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A caller, on the JDK's client: nothing it sends or reads passes through code of ours. */
+final class Client {
+    static final ObjectMapper JSON = new ObjectMapper();
+
+    private final HttpClient http =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private final String url;
+    private final @Nullable String key;
+
+    Client(String url, @Nullable String key) {
+        this.url = url;
+        this.key = key;
+    }
+
+    Client(String url) {
+        this(url, null);
+    }
+
+    /** One event of a stream. */
+    record Event(String id, String name, JsonNode data) {}
+
+    record Answer(HttpResponse<String> response) {
+        int status() {
+            return response.statusCode();
+        }
+
+        String body() {
+            return response.body();
+        }
+
+        String header(String name) {
+            return response.headers().firstValue(name).orElse("");
+        }
+
+        JsonNode json() throws IOException {
+            return JSON.readTree(response.body());
+        }
+
+        String slug() throws IOException {
+            return json().path("type").asText().replace("/problems/", "");
+        }
+    }
+
+    HttpRequest.Builder request(String path, String... headers) {
+        var request = HttpRequest.newBuilder(URI.create(url + path)).timeout(Duration.ofSeconds(60));
+        for (var i = 0; i < headers.length; i += 2) {
+            request.header(headers[i], headers[i + 1]);
+        }
+        return key == null ? request : request.header("Authorization", "Bearer " + key);
+    }
+
+    Answer send(HttpRequest.Builder request) throws Exception {
+        return new Answer(http.send(request.build(), BodyHandlers.ofString()));
+    }
+
+    Answer get(String path, String... headers) throws Exception {
+        return send(request(path, headers).GET());
+    }
+
+    Answer post(String path, String body, String... headers) throws Exception {
+        return send(request(path, headers)
+                .setHeader("Content-Type", "application/json")
+                .POST(BodyPublishers.ofString(body)));
+    }
+
+    String submit(String input) throws Exception {
+        return post("/v1/runs", "{\"input\": \"" + input + "\"}")
+                .json()
+                .path("id")
+                .asText();
+    }
+
+    /** Reads a stream to its end. */
+    List<Event> events(HttpRequest.Builder request) throws Exception {
+        try (var stream = open(request)) {
+            var events = new ArrayList<Event>();
+            for (var event = stream.read(); event != null; event = stream.read()) {
+                events.add(event);
+            }
+            return events;
+        }
+    }
+
+    List<Event> events(String runId, String... headers) throws Exception {
+        return events(request("/v1/runs/" + runId + "/events", headers).header("Accept", "text/event-stream"));
+    }
+
+    Stream open(HttpRequest.Builder request) throws Exception {
+        return new Stream(http.send(request.build(), BodyHandlers.ofInputStream()));
+    }
+
+    /** An open event stream. */
+    static final class Stream implements AutoCloseable {
+        final HttpResponse<InputStream> response;
+        private final BufferedReader in;
+
+        private Stream(HttpResponse<InputStream> response) {
+            this.response = response;
+            in = new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8));
+        }
+
+        /** The next event; there must be one. */
+        Event next() throws IOException {
+            var event = read();
+            if (event == null) {
+                throw new IOException("the stream has ended");
+            }
+            return event;
+        }
+
+        boolean isAtEnd() throws IOException {
+            return read() == null;
+        }
+
+        /** The next event; null at the end. Comments and {@code retry} are passed over. */
+        @Nullable
+        Event read() throws IOException {
+            var id = "";
+            var name = "";
+            var data = "";
+            for (var line = in.readLine(); line != null; line = in.readLine()) {
+                if (line.startsWith("id: ")) {
+                    id = line.substring(4);
+                } else if (line.startsWith("event: ")) {
+                    name = line.substring(7);
+                } else if (line.startsWith("data: ")) {
+                    data = line.substring(6);
+                } else if (line.isEmpty() && !data.isEmpty()) {
+                    return new Event(id, name, JSON.readTree(data));
+                }
+            }
+            return null;
+        }
+
+        @Override
+        public void close() throws IOException {
+            in.close();
+        }
+    }
+}

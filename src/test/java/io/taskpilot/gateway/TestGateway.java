@@ -1,0 +1,96 @@
+package io.taskpilot.gateway;
+
+import io.taskpilot.config.TaskPilotConfig.Http;
+import io.taskpilot.config.TaskPilotConfig.Limits;
+import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.PolicyEngine;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A whole gateway on ports of its own, in front of {@link MemoryRuns}. */
+final class TestGateway implements AutoCloseable {
+    final Vertx vertx = Vertx.vertx(new VertxOptions()
+            .setEventLoopPoolSize(4)
+            .setBlockedThreadCheckInterval(500)
+            .setMaxEventLoopExecuteTime(TimeUnit.SECONDS.toNanos(2)));
+    final MemoryRuns runs = new MemoryRuns(vertx);
+    final HealthRegistry health = new HealthRegistry();
+    final Metrics metrics = new Metrics("0.0.1", "abc");
+    final Gateway gateway;
+
+    TestGateway(Authentication authentication) throws Exception {
+        this(authentication, Duration.ofSeconds(30), 1_000);
+    }
+
+    TestGateway(Authentication authentication, Duration patience, int maxConnections) throws Exception {
+        this(authentication, patience, new Http("127.0.0.1", 0, "127.0.0.1", 0, false, maxConnections));
+    }
+
+    TestGateway(Authentication authentication, Duration patience, Http http) throws Exception {
+        gateway = new Gateway(
+                vertx,
+                http,
+                new Limits(100, 3, 5),
+                authentication,
+                runs,
+                runs,
+                new EveryoneButDelete(),
+                health,
+                metrics,
+                "0.0.1",
+                patience);
+        gateway.start(2).await(10, TimeUnit.SECONDS);
+        health.started();
+    }
+
+    static TestGateway open() throws Exception {
+        return new TestGateway(Authentication.none());
+    }
+
+    String url() {
+        return "http://127.0.0.1:" + gateway.port();
+    }
+
+    String managementUrl() {
+        return "http://127.0.0.1:" + gateway.managementPort();
+    }
+
+    /** The value of one line of the metrics, 0 when it is not there. */
+    double metric(String line) {
+        return metrics.scrape("text/plain")
+                .lines()
+                .filter(text -> text.startsWith(line + " "))
+                .mapToDouble(text -> Double.parseDouble(text.substring(line.length() + 1)))
+                .findFirst()
+                .orElse(0);
+    }
+
+    @Override
+    public void close() {
+        gateway.close().eventually(vertx::close).await();
+    }
+
+    /** Allows all tools but one. */
+    private static final class EveryoneButDelete implements PolicyEngine {
+        @Override
+        public Future<PolicyVerdict> decide(Map<String, Object> input, CallContext call) {
+            var result = "delete_task".equals(input.get("tool_name")) ? DecisionResult.DENY : DecisionResult.ALLOW;
+            return Future.succeededFuture(
+                    new PolicyVerdict(result, "test", List.of("said the test"), "r1", List.of(), Duration.ZERO));
+        }
+
+        @Override
+        public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
+            return Future.succeededFuture(List.of("create_task"));
+        }
+    }
+}
