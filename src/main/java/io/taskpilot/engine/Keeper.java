@@ -71,11 +71,14 @@ final class Keeper extends VerticleBase {
     private void every(long millis, Supplier<Future<?>> task) {
         vertx.timer(millis, TimeUnit.MILLISECONDS)
                 .compose(unused -> closing ? Future.succeededFuture() : task.get())
-                .onFailure(cause -> log.warn("keeper task failed cause={}", cause.toString()))
-                .onComplete(unused -> {
-                    if (!closing) {
-                        every(millis, task);
+                .onComplete(done -> {
+                    if (closing) {
+                        return;
                     }
+                    if (done.failed()) {
+                        log.warn("keeper task failed cause={}", done.cause().toString());
+                    }
+                    every(millis, task);
                 });
     }
 

@@ -22,7 +22,8 @@ public final class ArgumentSchema {
                 .setDraft(Draft.DRAFT202012)
                 .setBaseUri("urn:taskpilot")
                 .setOutputFormat(OutputFormat.Basic);
-        var validator = Validator.create(JsonSchema.of(new JsonObject(schema)), options);
+        // the library writes into the schema it is given
+        var validator = Validator.create(JsonSchema.of(new JsonObject(schema).copy()), options);
         return arguments -> mistakes(validator, arguments);
     }
 

@@ -1,0 +1,276 @@
+package io.taskpilot.app;
+
+import io.taskpilot.agent.AgentDefinition;
+import io.taskpilot.agent.ConfiguredAgents;
+import io.taskpilot.config.ConfigException;
+import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.engine.ChatModel;
+import io.taskpilot.engine.Engine;
+import io.taskpilot.engine.EngineSettings;
+import io.taskpilot.engine.Lease;
+import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.Tool;
+import io.taskpilot.gateway.ApiKeys;
+import io.taskpilot.gateway.Authentication;
+import io.taskpilot.gateway.Gateway;
+import io.taskpilot.guardrail.EmbeddedGuardrails;
+import io.taskpilot.journal.Database;
+import io.taskpilot.journal.LocalPostgres;
+import io.taskpilot.journal.Migrations;
+import io.taskpilot.journal.PgJournal;
+import io.taskpilot.journal.PgRunReader;
+import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.llm.ModelCatalog;
+import io.taskpilot.llm.OfflineModel;
+import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.policy.WasmPolicyEngine;
+import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.tool.ArgumentSchema;
+import io.taskpilot.tool.TaskTools;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.micrometer.Label;
+import io.vertx.micrometer.MicrometerMetricsFactory;
+import io.vertx.micrometer.MicrometerMetricsOptions;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The composition root: everything is built here, by hand, in the order it depends on each other. */
+public final class Server {
+    private static final Logger log = LoggerFactory.getLogger(Server.class);
+    private static final Duration GRACE = Duration.ofSeconds(10);
+    private static final Duration CLOSE = Duration.ofSeconds(5);
+    private static final long HEALTH_MILLIS = 500;
+
+    private final Closer closer;
+    private final Gateway gateway;
+    private final TaskPilotConfig config;
+    private final List<String> engines;
+
+    private Server(Closer closer, Gateway gateway, TaskPilotConfig config, List<String> engines) {
+        this.closer = closer;
+        this.gateway = gateway;
+        this.config = config;
+        this.engines = engines;
+    }
+
+    /**
+     * Blocks until the server answers on both ports; call it from a thread of its own, never from an event loop.
+     *
+     * @throws ConfigException for files under {@code conf/} that are wrong
+     * @throws RuntimeException for whatever else keeps it from starting; what had been opened is closed again
+     */
+    public static Server start(TaskPilotConfig config) {
+        var closer = new Closer();
+        try {
+            return start(config, closer);
+        } catch (IOException e) {
+            closer.close();
+            throw new UncheckedIOException(e);
+        } catch (RuntimeException e) {
+            closer.close();
+            throw e;
+        }
+    }
+
+    private static Server start(TaskPilotConfig config, Closer closer) throws IOException {
+        var engines = new ArrayList<String>();
+        var version = Version.read();
+        var health = new HealthRegistry();
+        var metrics = new Metrics(version.number(), version.revision());
+
+        var address = postgres(config, closer, engines);
+        Migrations.migrate(address);
+
+        var vertx = vertx(metrics);
+        closer.add("vertx", CLOSE, vertx::close);
+        var blocking = new BlockingIo(vertx);
+        closer.add("blocking-io", CLOSE, blocking::close);
+        var database = Database.open(vertx, address, config.postgres().poolSize());
+        closer.add("database", CLOSE, database::close);
+
+        var signals = new LocalSignals(vertx);
+        var lease = new Lease();
+        var journal = new PgJournal(database, null, signals::changed, Server::historyWentBack);
+        var reader = new PgRunReader(database, null);
+
+        var policy = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
+                .await();
+        engines.add("policy      embedded (Rego as WebAssembly), revision " + policy.revision());
+        health.up("policy", "embedded, revision " + policy.revision());
+        var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
+        engines.add("guardrails  embedded (model-free rails)");
+        health.up("guardrails", "embedded: model-free rails only");
+        var tools = TaskTools.all(reader);
+        var agents = agents(vertx, config, tools, engines, health);
+
+        var engine = new Engine(
+                vertx,
+                EngineSettings.of(config),
+                journal,
+                reader,
+                signals,
+                lease,
+                agents,
+                guardrails,
+                policy,
+                tools,
+                ArgumentSchema::check,
+                metrics);
+        var cores = Runtime.getRuntime().availableProcessors();
+        engine.start(cores, config.postgres().url() == null).await();
+        closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
+
+        var gateway = new Gateway(
+                vertx,
+                config.http(),
+                config.limits(),
+                authentication(config),
+                engine,
+                reader,
+                policy,
+                health,
+                metrics,
+                version.number());
+        gateway.start(cores).await();
+        closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
+
+        List.of("postgres", "llm").forEach(name -> metrics.dependency(name, health));
+        watch(vertx, database, health);
+        health.started();
+        return new Server(closer, gateway, config, List.copyOf(engines));
+    }
+
+    /** The configured database, or the one that lives in the data directory. */
+    private static PostgresAddress postgres(TaskPilotConfig config, Closer closer, List<String> engines)
+            throws IOException {
+        var url = config.postgres().url();
+        if (url != null) {
+            var address = PostgresAddress.parse(url);
+            engines.add("journal     PostgreSQL at " + address.host() + ":" + address.port());
+            return address;
+        }
+        var local = LocalPostgres.start(config.dataDir());
+        closer.add("postgres", () -> {
+            local.close();
+            return null;
+        });
+        engines.add("journal     embedded PostgreSQL in " + config.dataDir().toAbsolutePath());
+        return local.address();
+    }
+
+    private static Vertx vertx(Metrics metrics) {
+        var labels = EnumSet.of(Label.HTTP_METHOD, Label.HTTP_CODE, Label.HTTP_ROUTE, Label.POOL_TYPE, Label.POOL_NAME);
+        var options = new MicrometerMetricsOptions().setEnabled(true).setLabels(labels);
+        return Vertx.builder()
+                .with(new VertxOptions().setPreferNativeTransport(true).setMetricsOptions(options))
+                .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
+                .build();
+    }
+
+    private static ConfiguredAgents agents(
+            Vertx vertx, TaskPilotConfig config, List<Tool> tools, List<String> engines, HealthRegistry health) {
+        var problems = new ArrayList<String>();
+        var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
+        known.add("notify_external_system"); // known without a destination too, but then not offered
+        var catalog = ModelCatalog.load(config.confDir().resolve("models.yaml"), problems);
+        var definitions = AgentDefinition.load(config.confDir().resolve("agents"), known, problems);
+        if (!problems.isEmpty()) {
+            throw new ConfigException(problems);
+        }
+        return new ConfiguredAgents(
+                definitions,
+                model(vertx, config.llm(), catalog, engines, health),
+                config.llm().model());
+    }
+
+    private static ChatModel model(
+            Vertx vertx,
+            TaskPilotConfig.Llm config,
+            ModelCatalog catalog,
+            List<String> engines,
+            HealthRegistry health) {
+        if (isOffline(config)) {
+            engines.add("model       offline: deterministic, for demos, tests and load tests; it does not think");
+            health.up("llm", "offline: a deterministic model that does not think");
+            return new OfflineModel(
+                    vertx, config.offline().latency(), config.offline().failureRate(), catalog);
+        }
+        var url = config.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : config.baseUrl();
+        engines.add("model       OpenAI-compatible at " + url.getHost());
+        health.up("llm", "OpenAI-compatible endpoint");
+        return new OpenAiModel(
+                vertx, new OpenAiModel.Settings("openai", url, config.apiKey(), config.concurrency(), true), catalog);
+    }
+
+    private static boolean isOffline(TaskPilotConfig.Llm config) {
+        return config.provider() == null
+                ? config.apiKey() == null && config.baseUrl() == null
+                : config.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
+    }
+
+    private static Authentication authentication(TaskPilotConfig config) throws IOException {
+        var auth = config.auth();
+        if (auth.mode() == TaskPilotConfig.Auth.Mode.NONE) {
+            return Authentication.none();
+        }
+        var file = Objects.requireNonNull(auth.keysFile(), "auth.keysFile"); // the configuration's checks saw to both
+        var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
+        return Authentication.keys(ApiKeys.parse(Files.readString(file), secret));
+    }
+
+    private static void watch(Vertx vertx, Database database, HealthRegistry health) {
+        health.up("postgres", "answers");
+        vertx.setPeriodic(HEALTH_MILLIS, unused -> {
+            if (database.answers()) {
+                health.up("postgres", "answers");
+            } else {
+                health.down("postgres", "does not answer: runs wait, new ones are refused");
+            }
+        });
+    }
+
+    /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */
+    private static void historyWentBack(String detail) {
+        log.error("the database lost committed history, stopping detail={}", detail);
+        new Thread(() -> Runtime.getRuntime().exit(1), "history-went-back").start();
+    }
+
+    /** Of the API. */
+    public URI url() {
+        return url(config.http().host(), gateway.port());
+    }
+
+    /** Of health and metrics. */
+    public URI managementUrl() {
+        return url(config.http().managementHost(), gateway.managementPort());
+    }
+
+    private static URI url(String host, int port) {
+        var reachable = host.equals("0.0.0.0") ? "127.0.0.1" : host.equals("::") ? "::1" : host;
+        return URI.create("http://%s:%d".formatted(reachable.contains(":") ? "[" + reachable + "]" : reachable, port));
+    }
+
+    /** Which engine does each job, one line each. */
+    public List<String> engines() {
+        return engines;
+    }
+
+    /** Gives runs back, tells streams to reconnect, closes in reverse; blocks, about 25 s at most. */
+    public void close() {
+        closer.close();
+    }
+}
