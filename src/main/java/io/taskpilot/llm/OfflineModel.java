@@ -4,7 +4,6 @@ import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
-import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.SplittableRandom;
@@ -70,32 +69,11 @@ public final class OfflineModel implements ChatModel {
             return Future.failedFuture(ModelFailures.notStarted());
         }
         var fails = new SplittableRandom(calls.getAndIncrement()).nextDouble() < failureRate;
-        return pause(call)
+        return Pause.of(vertx, latency, call)
                 .compose(unused -> fails
                         ? Future.failedFuture(
                                 Failure.of(Failure.Kind.UPSTREAM, "provider-error", "the offline model failed"))
                         : answer(request));
-    }
-
-    private Future<Void> pause(CallContext call) {
-        if (latency.isZero()) {
-            return Future.succeededFuture();
-        }
-        var late = latency.compareTo(call.deadline().remaining()) > 0;
-        var wait = late ? call.deadline().remainingMillis() : Math.max(1, latency.toMillis());
-        Promise<Void> paused = Promise.promise();
-        var timer = vertx.setTimer(wait, id -> {
-            if (late) {
-                paused.tryFail(ModelFailures.timeout());
-            } else {
-                paused.tryComplete();
-            }
-        });
-        call.onAbort(() -> {
-            vertx.cancelTimer(timer);
-            paused.tryFail(ModelFailures.aborted());
-        });
-        return paused.future();
     }
 
     private Future<Answer> answer(Request request) {

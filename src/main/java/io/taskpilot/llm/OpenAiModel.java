@@ -1,0 +1,133 @@
+package io.taskpilot.llm;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.ChatModel;
+import io.taskpilot.resilience.Limiter;
+import io.taskpilot.resilience.Retry;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientAgent;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Any server that speaks OpenAI's chat completions, streaming or not. Call it from a Vert.x context; safe to share
+ * between them.
+ *
+ * <p>A call is tried again on a failed connection, 408, 409, 429 and 5xx, as long as no byte of an answer has come and
+ * the deadline leaves room for the wait; a provider that asks for a longer wait than that is believed at once. Beyond
+ * the slugs of {@link ChatModel}, a call fails with {@code provider-truncated} (the answer did not fit maxTokens),
+ * {@code provider-aborted}, {@code provider-not-started} (no lease when the connection was there), or {@code
+ * overload-llm} (too many calls wait for a connection).
+ */
+public final class OpenAiModel implements ChatModel {
+    public static final URI DEFAULT_BASE_URL = URI.create("https://api.openai.com/v1");
+
+    private static final Logger log = LoggerFactory.getLogger(OpenAiModel.class);
+    private static final Retry RETRY = new Retry(4, Duration.ofMillis(500), Duration.ofSeconds(8));
+    private static final Duration CONNECT = Duration.ofSeconds(5);
+    private static final int WAITING_PER_CONNECTION = 32;
+    private static final int KEEP_ALIVE_S = 30;
+
+    private final Vertx vertx;
+    private final String provider;
+    private final String url;
+    private final @Nullable Secret apiKey;
+    private final boolean streaming;
+    private final ModelCatalog catalog;
+    private final Retry retry;
+    private final Limiter limiter;
+    private final HttpClientAgent client;
+
+    /**
+     * Where the server is and how it is spoken to.
+     *
+     * @param provider its name in prices, metrics and journals
+     * @param baseUrl up to and with {@code /v1}
+     * @param apiKey null for servers that ask for none
+     * @param concurrency calls at a time; some more wait for their turn, the rest is refused
+     * @param streaming asks for server-sent events; a server that answers with one document all the same is understood
+     */
+    public record Settings(
+            String provider, URI baseUrl, @Nullable Secret apiKey, int concurrency, boolean streaming) {}
+
+    public OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog) {
+        this(vertx, settings, catalog, RETRY);
+    }
+
+    OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog, Retry retry) {
+        this.vertx = vertx;
+        this.provider = settings.provider();
+        this.url = settings.baseUrl().toString().replaceFirst("/+$", "") + "/chat/completions";
+        this.apiKey = settings.apiKey();
+        this.streaming = settings.streaming();
+        this.catalog = catalog;
+        this.retry = retry;
+        var waiting = settings.concurrency() * WAITING_PER_CONNECTION;
+        this.limiter = new Limiter("llm", settings.concurrency() + waiting);
+        this.client = vertx.httpClientBuilder()
+                .with(new HttpClientOptions().setKeepAliveTimeout(KEEP_ALIVE_S))
+                .with(new PoolOptions()
+                        .setHttp1MaxSize(settings.concurrency())
+                        .setMaxWaitQueueSize(waiting + settings.concurrency()))
+                .build();
+    }
+
+    @Override
+    public Future<Answer> chat(Request request, CallContext call) {
+        var body = ChatWire.encode(request, catalog.model(provider, request.model()), streaming);
+        return limiter.run(() -> attempt(1, request, body, call));
+    }
+
+    private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call) {
+        var answer = new AnswerBuilder(provider, request, catalog);
+        return new Exchange(vertx, call, answer, new ProviderError(apiKey))
+                .run(() -> client.request(options(call)), body)
+                .recover(cause -> cause instanceof TryFailed failed
+                        ? again(number, failed, request, body, call)
+                        : Future.failedFuture(cause));
+    }
+
+    private Future<Answer> again(int number, TryFailed failed, Request request, Buffer body, CallContext call) {
+        var wait = failed.atLeast().plus(retry.pause(number, ThreadLocalRandom.current()));
+        if (number >= retry.attempts() || wait.compareTo(call.deadline().remaining()) >= 0) {
+            return Future.failedFuture(failed.failure());
+        }
+        log.warn(
+                "model call failed, trying again request={} provider={} slug={} try={} wait_ms={}",
+                call.requestId(),
+                provider,
+                failed.failure().slug(),
+                number,
+                wait.toMillis());
+        return Pause.of(vertx, wait, call).compose(unused -> attempt(number + 1, request, body, call));
+    }
+
+    private RequestOptions options(CallContext call) {
+        var connect = Math.min(CONNECT.toMillis(), call.deadline().remainingMillis());
+        var options = new RequestOptions()
+                .setMethod(HttpMethod.POST)
+                .setAbsoluteURI(url)
+                .setConnectTimeout(connect)
+                .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
+                .putHeader(HttpHeaders.ACCEPT, streaming ? "text/event-stream" : "application/json")
+                .putHeader("X-Request-Id", call.requestId());
+        return apiKey == null ? options : options.putHeader(HttpHeaders.AUTHORIZATION, "Bearer " + apiKey.value());
+    }
+
+    /** Closes the connections; calls under way fail. */
+    public Future<Void> close() {
+        return client.close();
+    }
+}
