@@ -16,12 +16,15 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One try: one request on one connection, and its answer. All of it happens on the caller's context. Whatever ends it
  * early (deadline, abort, a broken answer) resets the request, which closes the socket under it.
  */
 final class Exchange {
+    private static final Logger log = LoggerFactory.getLogger(Exchange.class);
     private static final int MAX_ANSWER_BYTES = 8 << 20;
     private static final int MAX_EVENT_BYTES = 1 << 20;
     private static final int MAX_ERROR_BYTES = 64 << 10;
@@ -63,6 +66,8 @@ final class Exchange {
 
     private void send(HttpClientRequest ready, Buffer body) {
         request = ready;
+        // Told to the future below as well; without a handler Vert.x logs our own resets as errors.
+        ready.exceptionHandler(cause -> log.debug("model request ended request={}", call.requestId(), cause));
         if (settled) {
             ready.reset();
         } else if (!call.mayStart()) { // nothing may come between this and the write
