@@ -22,7 +22,7 @@ final class Script {
 
     static RunEvent accepted(String input) {
         return new RunEvent.Accepted(new RunRequest(
-                RUN, "default", "local", List.of("*"), "req", input, Map.of(), Duration.ofSeconds(300), false));
+                RUN, "default", "local", List.of("*"), "req", input, Map.of(), Duration.ofMinutes(5), false));
     }
 
     Script after(long millis, RunEvent event) {
