@@ -5,40 +5,68 @@ import io.vertx.json.schema.Draft;
 import io.vertx.json.schema.JsonSchema;
 import io.vertx.json.schema.JsonSchemaOptions;
 import io.vertx.json.schema.OutputFormat;
+import io.vertx.json.schema.OutputUnit;
+import io.vertx.json.schema.SchemaException;
 import io.vertx.json.schema.Validator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/** Checks a call's arguments against its tool's JSON Schema (Draft 2020-12). */
-public final class ArgumentSchema {
+/**
+ * Checks the arguments of a tool against its JSON Schema (Draft 2020-12), compiled once. Safe to share between event
+ * loops, as long as the schema has no references.
+ */
+public final class ArgumentSchema implements Function<Map<String, Object>, List<String>> {
     private static final int MAX_MISTAKES = 10;
 
-    private ArgumentSchema() {}
+    private final Validator validator;
 
-    /** A function that lists what is wrong with arguments, at most ten things; safe to share between event loops. */
-    public static Function<Map<String, Object>, List<String>> check(Map<String, Object> schema) {
+    /** @param parameters of a {@code Tool.Spec} */
+    public ArgumentSchema(Map<String, Object> parameters) {
         var options = new JsonSchemaOptions()
+                .setBaseUri("app://taskpilot")
                 .setDraft(Draft.DRAFT202012)
-                .setBaseUri("urn:taskpilot")
                 .setOutputFormat(OutputFormat.Basic);
-        // the library writes into the schema it is given
-        var validator = Validator.create(JsonSchema.of(new JsonObject(schema).copy()), options);
-        return arguments -> mistakes(validator, arguments);
+        // a copy, since the validator writes its bookkeeping into the schema
+        validator = Validator.create(JsonSchema.of(new JsonObject(parameters).copy()), options);
     }
 
-    private static List<String> mistakes(Validator validator, Map<String, Object> arguments) {
-        var output = validator.validate(new JsonObject(arguments));
-        if (Boolean.TRUE.equals(output.getValid())) {
+    /** What is wrong with the arguments, with JSON pointers and without their values; empty when nothing is. */
+    public List<String> check(Map<String, Object> arguments) {
+        OutputUnit result;
+        try {
+            result = validator.validate(new JsonObject(arguments));
+        } catch (SchemaException e) {
+            return List.of("not checkable: " + e.getMessage());
+        }
+        if (result.getValid()) {
             return List.of();
         }
-        var errors = output.getErrors();
-        return errors == null || errors.isEmpty()
-                ? List.of("they do not fit the tool's schema")
-                : errors.stream()
-                        .map(error -> error.getInstanceLocation() + ": " + error.getError())
-                        .distinct()
-                        .limit(MAX_MISTAKES)
-                        .toList();
+        return List.copyOf(
+                mistakes(result).values().stream().limit(MAX_MISTAKES).toList());
+    }
+
+    @Override
+    public List<String> apply(Map<String, Object> arguments) {
+        return check(arguments);
+    }
+
+    /**
+     * The mistakes by place. The validator reports each a second time as one of the enclosing object, under {@code
+     * properties} and {@code additionalProperties}; where the latter stands alone, the property is not a known one.
+     */
+    private static Map<String, String> mistakes(OutputUnit result) {
+        var mistakes = new LinkedHashMap<String, String>();
+        for (var error : result.getErrors()) {
+            var place = error.getInstanceLocation().replaceFirst("^#", "");
+            var keyword = error.getKeywordLocation().replaceFirst(".*/", "");
+            if (keyword.equals("additionalProperties")) {
+                mistakes.putIfAbsent(place, place + ": not a known property");
+            } else if (!keyword.equals("properties")) {
+                mistakes.put(place, place + ": " + error.getError());
+            }
+        }
+        return mistakes;
     }
 }

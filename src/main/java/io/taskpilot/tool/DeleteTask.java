@@ -1,9 +1,8 @@
 package io.taskpilot.tool;
 
-import static io.taskpilot.tool.TaskArguments.ID;
-
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.RunReader.TaskView;
 import io.taskpilot.engine.Tool;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
@@ -11,18 +10,18 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
-/** Deletes one task. The shipped policy never allows it; another may. */
-final class DeleteTask implements Tool {
+/** Deletes a task, one at a time. The shipped policy never allows it. */
+public final class DeleteTask implements Tool {
     private static final Spec SPEC = new Spec(
             "delete_task",
-            "Deletes a task.",
-            TaskArguments.schema(Map.of("task_id", ID), "task_id"),
-            Duration.ofSeconds(30),
+            "Deletes one task.",
+            TaskFields.schema(Map.of("task_id", TaskFields.TASK_ID), List.of("task_id")),
+            Duration.ofSeconds(10),
             false);
 
     private final RunReader reader;
 
-    DeleteTask(RunReader reader) {
+    public DeleteTask(RunReader reader) {
         this.reader = reader;
     }
 
@@ -33,9 +32,14 @@ final class DeleteTask implements Tool {
 
     @Override
     public Future<Outcome> run(Invocation invocation, CallContext call) {
-        return reader.task(TaskArguments.id(invocation.arguments()))
-                .map(found -> new Outcome.Returned(
-                        TaskArguments.result(found.id(), found.task(), "deleted"),
-                        List.of(new TaskChange(TaskChange.Kind.DELETE, found.id(), found.version(), null))));
+        return Future.<Void>succeededFuture()
+                .compose(unused -> reader.task(TaskFields.taskId(invocation.arguments())))
+                .map(DeleteTask::deleted)
+                .recover(TaskRead::refusedIfMissing);
+    }
+
+    static Outcome deleted(TaskView read) {
+        var change = new TaskChange(TaskChange.Kind.DELETE, read.id(), read.version(), null);
+        return new Outcome.Returned(TaskFields.view(read.id(), read.task(), "deleted"), List.of(change));
     }
 }

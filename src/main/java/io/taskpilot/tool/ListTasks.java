@@ -2,42 +2,34 @@ package io.taskpilot.tool;
 
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.RunReader.Page;
 import io.taskpilot.engine.RunReader.PageRequest;
 import io.taskpilot.engine.RunReader.TaskFilter;
+import io.taskpilot.engine.RunReader.TaskView;
 import io.taskpilot.engine.Tool;
-import io.taskpilot.run.TaskStatus;
 import io.vertx.core.Future;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
-/** Lists tasks, newest first. */
-final class ListTasks implements Tool {
-    private static final int LIMIT = 50;
+/** Lists tasks, newest first; without their descriptions, which would crowd a prompt. */
+public final class ListTasks implements Tool {
+    private static final int DEFAULT_LIMIT = 20;
     private static final Spec SPEC = new Spec(
             "list_tasks",
-            "Lists tasks, newest first.",
-            TaskArguments.schema(Map.of(
-                    "status",
+            "Lists tasks, newest first, by status and priority if these are given.",
+            TaskFields.schema(
                     Map.of(
-                            "type",
-                            "string",
-                            "enum",
-                            Arrays.stream(TaskStatus.values())
-                                    .map(TaskStatus::word)
-                                    .toList()),
-                    "priority",
-                    TaskArguments.PRIORITY,
-                    "limit",
-                    Map.of("type", "integer", "minimum", 1, "maximum", LIMIT))),
-            Duration.ofSeconds(30),
+                            "status", TaskFields.STATUS,
+                            "priority", TaskFields.PRIORITY,
+                            "limit", Map.of("type", "integer", "minimum", 1, "maximum", 50, "default", DEFAULT_LIMIT)),
+                    List.of()),
+            Duration.ofSeconds(10),
             false);
 
     private final RunReader reader;
 
-    ListTasks(RunReader reader) {
+    public ListTasks(RunReader reader) {
         this.reader = reader;
     }
 
@@ -49,17 +41,22 @@ final class ListTasks implements Tool {
     @Override
     public Future<Outcome> run(Invocation invocation, CallContext call) {
         var arguments = invocation.arguments();
-        var limit = arguments.get("limit") instanceof Number number ? number.intValue() : LIMIT;
-        var filter = new TaskFilter(text(arguments, "status"), text(arguments, "priority"), null);
-        return reader.tasks(filter, new PageRequest(null, limit))
-                .map(page -> new Outcome.Returned(
-                        Map.of(
-                                "items",
-                                page.items().stream().map(TaskArguments::result).toList()),
-                        List.of()));
+        return reader.tasks(filter(arguments), new PageRequest(null, limit(arguments)))
+                .map(ListTasks::listed);
     }
 
-    private static @Nullable String text(Map<String, Object> arguments, String key) {
-        return arguments.get(key) instanceof String text ? text : null;
+    static TaskFilter filter(Map<String, Object> arguments) {
+        return new TaskFilter((String) arguments.get("status"), (String) arguments.get("priority"), null);
+    }
+
+    static int limit(Map<String, Object> arguments) {
+        return arguments.get("limit") instanceof Number limit ? limit.intValue() : DEFAULT_LIMIT;
+    }
+
+    static Outcome listed(Page<TaskView> page) {
+        var tasks = page.items().stream()
+                .map(task -> TaskFields.view(task.id(), task.task(), task.status()))
+                .toList();
+        return new Outcome.Returned(Map.of("tasks", tasks, "more", page.next() != null), List.of());
     }
 }

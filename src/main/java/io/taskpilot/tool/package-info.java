@@ -1,4 +1,4 @@
-/** The built-in tools: tasks, whose effect is a value the journal applies, and signed webhooks. */
+/** The built-in tools: changes of tasks as values, and signed webhooks. */
 @NullMarked
 package io.taskpilot.tool;
 
