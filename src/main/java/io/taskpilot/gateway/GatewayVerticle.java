@@ -13,7 +13,11 @@ import java.util.function.IntConsumer;
 
 /** Binds a port on its event loop. It holds no logic, so that none needs a deployed verticle to be tested. */
 final class GatewayVerticle extends VerticleBase {
-    static final int WEBSOCKET_FRAME_BYTES = 256 * 1024;
+    static final int WEBSOCKET_MESSAGE_BYTES = 256 * 1024;
+
+    // over the message limit, so that a frame between the two is closed with 1009 and not with a reset
+    private static final int WEBSOCKET_FRAME_BYTES = 1 << 20;
+
     private static final int HEADER_BYTES = 16 * 1024;
     private static final int LINE_BYTES = 8 * 1024;
     private static final int STREAMS_PER_CONNECTION = 100;
@@ -46,7 +50,7 @@ final class GatewayVerticle extends VerticleBase {
     public Future<?> start() {
         gateway.loops().sample(vertx);
         return vertx.createHttpServer(options())
-                .requestHandler(router.apply(vertx))
+                .requestHandler(ProblemHandler.before(router.apply(vertx)))
                 .invalidRequestHandler(ProblemHandler::refuse)
                 .connectionHandler(this::count)
                 .listen(port, host)

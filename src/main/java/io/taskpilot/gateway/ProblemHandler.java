@@ -8,15 +8,18 @@ import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.Json;
+import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Map;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The one place that answers for failures, and logs them. */
 final class ProblemHandler implements Handler<RoutingContext> {
     private static final Logger log = LoggerFactory.getLogger(ProblemHandler.class);
+    private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
     private static final String EXTENSION = "problem-extension";
 
     @Override
@@ -83,14 +86,31 @@ final class ProblemHandler implements Handler<RoutingContext> {
     /** Answers what the HTTP decoder refused, before any route could see it. */
     static void refuse(HttpServerRequest request) {
         var cause = request.decoderResult().cause();
-        var failure = Failure.of(Kind.INVALID, "caller-bad-request", "not HTTP as this server reads it");
         if (cause instanceof TooLongHttpLineException) {
-            failure = Failure.of(Kind.URI_TOO_LONG, "caller-uri-too-long", "the request line is over 8 KiB");
+            refuse(request, Failure.of(Kind.URI_TOO_LONG, "caller-uri-too-long", "the request line is over 8 KiB"));
         } else if (cause instanceof TooLongHttpHeaderException) {
-            failure = Failure.of(Kind.HEADERS_TOO_LARGE, "caller-headers-too-large", "the headers are over 16 KiB");
+            var detail = "the headers are over 16 KiB";
+            refuse(request, Failure.of(Kind.HEADERS_TOO_LARGE, "caller-headers-too-large", detail));
+        } else {
+            refuse(request, Failure.of(Kind.INVALID, "caller-bad-request", "not HTTP as this server reads it"));
         }
+    }
+
+    /** A router throws at a path that it can't decode; this stands before it. */
+    static Handler<HttpServerRequest> before(Router router) {
+        return request -> {
+            var path = request.path();
+            if (path == null || BAD_ESCAPE.matcher(path).find()) {
+                refuse(request, Failure.of(Kind.INVALID, "caller-bad-request", "the path is malformed"));
+            } else {
+                router.handle(request);
+            }
+        };
+    }
+
+    private static void refuse(HttpServerRequest request, Failure failure) {
         var id = UUID.randomUUID().toString();
-        log(failure, id, "", "");
+        log(failure, id, "-", "-");
         request.response()
                 .setStatusCode(failure.kind().status())
                 .putHeader("x-request-id", id)

@@ -86,8 +86,8 @@ final class SocketSession {
             return;
         }
         var whole = message == null ? frame.binaryData() : message.appendBuffer(frame.binaryData());
-        if (whole.length() > GatewayVerticle.WEBSOCKET_FRAME_BYTES) {
-            end(TOO_BIG, "over %d bytes".formatted(GatewayVerticle.WEBSOCKET_FRAME_BYTES), "error");
+        if (whole.length() > GatewayVerticle.WEBSOCKET_MESSAGE_BYTES) {
+            end(TOO_BIG, "over %d bytes".formatted(GatewayVerticle.WEBSOCKET_MESSAGE_BYTES), "error");
         } else if (frame.isFinal()) {
             message = null;
             received(whole);

@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -15,6 +16,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,21 +41,13 @@ final class Client {
     /** One event of a stream. */
     record Event(String id, String name, JsonNode data) {}
 
-    record Answer(HttpResponse<String> response) {
-        int status() {
-            return response.statusCode();
-        }
-
-        String body() {
-            return response.body();
-        }
-
+    record Answer(int status, HttpHeaders headers, String body) {
         String header(String name) {
-            return response.headers().firstValue(name).orElse("");
+            return headers.firstValue(name).orElse("");
         }
 
         JsonNode json() throws IOException {
-            return JSON.readTree(response.body());
+            return JSON.readTree(body);
         }
 
         String slug() throws IOException {
@@ -70,7 +64,29 @@ final class Client {
     }
 
     Answer send(HttpRequest.Builder request) throws Exception {
-        return new Answer(http.send(request.build(), BodyHandlers.ofString()));
+        var response = http.send(request.build(), BodyHandlers.ofString());
+        return new Answer(response.statusCode(), response.headers(), response.body());
+    }
+
+    /** Sends a request byte by byte as it is; it must ask for the connection to be closed. */
+    Answer raw(String request) throws Exception {
+        var uri = URI.create(url);
+        try (var socket = new java.net.Socket(uri.getHost(), uri.getPort())) {
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+            var text = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            var head = text.substring(0, text.indexOf("\r\n\r\n")).lines().toList();
+            var headers = new HashMap<String, List<String>>();
+            for (var line : head.subList(1, head.size())) {
+                headers.put(
+                        line.substring(0, line.indexOf(':')),
+                        List.of(line.substring(line.indexOf(':') + 1).trim()));
+            }
+            var status = Integer.parseInt(head.get(0).split(" ", 3)[1]);
+            return new Answer(
+                    status,
+                    HttpHeaders.of(headers, (name, value) -> true),
+                    text.substring(text.indexOf("\r\n\r\n") + 4));
+        }
     }
 
     Answer get(String path, String... headers) throws Exception {

@@ -301,11 +301,11 @@ final class RunsTest {
 
     @Test
     void oneCallerCannotFillTheServer() throws Exception {
-        client.submit("1");
-        client.submit("2");
-        client.submit("3");
+        for (var i = 0; i < TestGateway.RUNS_PER_KEY; i++) {
+            client.submit("one of many");
+        }
 
-        var answer = client.post("/v1/runs", "{\"input\": \"4\"}");
+        var answer = client.post("/v1/runs", "{\"input\": \"one too many\"}");
 
         assertThat(answer.status()).isEqualTo(429);
         assertThat(answer.slug()).isEqualTo("limit-runs-per-key");

@@ -18,6 +18,8 @@ import java.util.concurrent.TimeUnit;
 
 /** A whole gateway on ports of its own, in front of {@link MemoryRuns}. */
 final class TestGateway implements AutoCloseable {
+    static final int RUNS_PER_KEY = 40;
+
     final Vertx vertx = Vertx.vertx(new VertxOptions()
             .setEventLoopPoolSize(4)
             .setBlockedThreadCheckInterval(500)
@@ -39,7 +41,7 @@ final class TestGateway implements AutoCloseable {
         gateway = new Gateway(
                 vertx,
                 http,
-                new Limits(100, 3, 5),
+                new Limits(1_000, RUNS_PER_KEY, 5),
                 authentication,
                 runs,
                 runs,
