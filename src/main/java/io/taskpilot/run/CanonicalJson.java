@@ -186,6 +186,6 @@ public final class CanonicalJson {
                 }
             }
         }
-        return exact.round(new MathContext(17)).stripTrailingZeros();
+        return exact.round(new MathContext(17, RoundingMode.HALF_EVEN)).stripTrailingZeros();
     }
 }

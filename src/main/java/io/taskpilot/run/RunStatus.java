@@ -22,13 +22,14 @@ public enum RunStatus {
     private static final Set<RunStatus> TERMINAL = EnumSet.range(SUCCEEDED, CANCELLED);
 
     private static final Map<RunStatus, Set<RunStatus>> TABLE = Map.ofEntries(
-            entry(QUEUED, EnumSet.of(RUNNING, REJECTED, BLOCKED, FAILED, TIMED_OUT, CANCELLED)),
-            entry(RUNNING, with(AWAITING_APPROVAL)),
-            entry(AWAITING_APPROVAL, with(RUNNING)));
+            entry(QUEUED, unsuccessfulOr(RUNNING)),
+            entry(RUNNING, EnumSet.range(AWAITING_APPROVAL, CANCELLED)),
+            entry(AWAITING_APPROVAL, unsuccessfulOr(RUNNING)));
 
-    private static Set<RunStatus> with(RunStatus other) {
-        var next = EnumSet.of(other);
-        next.addAll(TERMINAL);
+    /** Only a run that is running can succeed; it can end badly at any time. */
+    private static Set<RunStatus> unsuccessfulOr(RunStatus other) {
+        var next = EnumSet.range(REJECTED, CANCELLED);
+        next.add(other);
         return next;
     }
 
