@@ -29,6 +29,7 @@ import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
 import io.taskpilot.tool.ArgumentSchema;
 import io.taskpilot.tool.TaskTools;
+import io.taskpilot.tool.WebhookTool;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.micrometer.Label;
@@ -55,16 +56,15 @@ public final class Server {
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final long HEALTH_MILLIS = 500;
 
-    private final Closer closer;
-    private final Gateway gateway;
     private final TaskPilotConfig config;
-    private final List<String> engines;
+    private final Closer closer = new Closer();
+    private final List<String> engines = new ArrayList<>();
+    private final HealthRegistry health = new HealthRegistry();
+    private URI url = URI.create("");
+    private URI managementUrl = URI.create("");
 
-    private Server(Closer closer, Gateway gateway, TaskPilotConfig config, List<String> engines) {
-        this.closer = closer;
-        this.gateway = gateway;
+    private Server(TaskPilotConfig config) {
         this.config = config;
-        this.engines = engines;
     }
 
     /**
@@ -74,25 +74,23 @@ public final class Server {
      * @throws RuntimeException for whatever else keeps it from starting; what had been opened is closed again
      */
     public static Server start(TaskPilotConfig config) {
-        var closer = new Closer();
+        var server = new Server(config);
         try {
-            return start(config, closer);
+            server.open();
+            return server;
         } catch (IOException e) {
-            closer.close();
+            server.close();
             throw new UncheckedIOException(e);
         } catch (RuntimeException e) {
-            closer.close();
+            server.close();
             throw e;
         }
     }
 
-    private static Server start(TaskPilotConfig config, Closer closer) throws IOException {
-        var engines = new ArrayList<String>();
+    private void open() throws IOException {
         var version = Version.read();
-        var health = new HealthRegistry();
         var metrics = new Metrics(version.number(), version.revision());
-
-        var address = postgres(config, closer, engines);
+        var address = postgres();
         Migrations.migrate(address);
 
         var vertx = vertx(metrics);
@@ -103,19 +101,16 @@ public final class Server {
         closer.add("database", CLOSE, database::close);
 
         var signals = new LocalSignals(vertx);
-        var lease = new Lease();
         var journal = new PgJournal(database, null, signals::changed, Server::historyWentBack);
         var reader = new PgRunReader(database, null);
 
         var policy = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
                 .await();
-        engines.add("policy      embedded (Rego as WebAssembly), revision " + policy.revision());
-        health.up("policy", "embedded, revision " + policy.revision());
+        use("policy", "embedded (Rego as WebAssembly), revision " + policy.revision());
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
-        engines.add("guardrails  embedded (model-free rails)");
-        health.up("guardrails", "embedded: model-free rails only");
-        var tools = TaskTools.all(reader);
-        var agents = agents(vertx, config, tools, engines, health);
+        use("guardrails", "embedded (model-free rails only)");
+        var tools = tools(vertx, reader, blocking);
+        var agents = agents(vertx, tools);
 
         var engine = new Engine(
                 vertx,
@@ -123,44 +118,50 @@ public final class Server {
                 journal,
                 reader,
                 signals,
-                lease,
+                new Lease(),
                 agents,
                 guardrails,
                 policy,
                 tools,
-                ArgumentSchema::check,
+                ArgumentSchema::new,
                 metrics);
-        var cores = Runtime.getRuntime().availableProcessors();
-        engine.start(cores, config.postgres().url() == null).await();
+        var loops = Runtime.getRuntime().availableProcessors();
         closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
+        engine.start(loops, config.postgres().url() == null).await();
 
         var gateway = new Gateway(
                 vertx,
                 config.http(),
                 config.limits(),
-                authentication(config),
+                authentication(),
                 engine,
                 reader,
                 policy,
                 health,
                 metrics,
                 version.number());
-        gateway.start(cores).await();
         closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
+        gateway.start(loops).await();
+        url = url(config.http().host(), gateway.port());
+        managementUrl = url(config.http().managementHost(), gateway.managementPort());
 
         List.of("postgres", "llm").forEach(name -> metrics.dependency(name, health));
-        watch(vertx, database, health);
+        watch(vertx, database);
         health.started();
-        return new Server(closer, gateway, config, List.copyOf(engines));
+    }
+
+    /** Says at start and in {@code /health} what does a job. */
+    private void use(String job, String engine) {
+        engines.add("%-11s %s".formatted(job, engine));
+        health.up(job, engine);
     }
 
     /** The configured database, or the one that lives in the data directory. */
-    private static PostgresAddress postgres(TaskPilotConfig config, Closer closer, List<String> engines)
-            throws IOException {
-        var url = config.postgres().url();
-        if (url != null) {
-            var address = PostgresAddress.parse(url);
-            engines.add("journal     PostgreSQL at " + address.host() + ":" + address.port());
+    private PostgresAddress postgres() throws IOException {
+        var external = config.postgres().url();
+        if (external != null) {
+            var address = PostgresAddress.parse(external);
+            engines.add("%-11s %s".formatted("journal", "PostgreSQL at " + address.host() + ":" + address.port()));
             return address;
         }
         var local = LocalPostgres.start(config.dataDir());
@@ -168,7 +169,9 @@ public final class Server {
             local.close();
             return null;
         });
-        engines.add("journal     embedded PostgreSQL in " + config.dataDir().toAbsolutePath());
+        engines.add("%-11s %s"
+                .formatted(
+                        "journal", "embedded PostgreSQL in " + config.dataDir().toAbsolutePath()));
         return local.address();
     }
 
@@ -181,8 +184,18 @@ public final class Server {
                 .build();
     }
 
-    private static ConfiguredAgents agents(
-            Vertx vertx, TaskPilotConfig config, List<Tool> tools, List<String> engines, HealthRegistry health) {
+    private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {
+        var tools = new ArrayList<>(TaskTools.all(reader));
+        var destinations = config.tools().webhooks();
+        if (!destinations.isEmpty()) {
+            var webhooks = new WebhookTool(vertx, blocking, destinations);
+            closer.add("webhooks", CLOSE, webhooks::close);
+            tools.add(webhooks);
+        }
+        return tools;
+    }
+
+    private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {
         var problems = new ArrayList<String>();
         var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
         known.add("notify_external_system"); // known without a destination too, but then not offered
@@ -192,37 +205,31 @@ public final class Server {
             throw new ConfigException(problems);
         }
         return new ConfiguredAgents(
-                definitions,
-                model(vertx, config.llm(), catalog, engines, health),
-                config.llm().model());
+                definitions, model(vertx, catalog), config.llm().model());
     }
 
-    private static ChatModel model(
-            Vertx vertx,
-            TaskPilotConfig.Llm config,
-            ModelCatalog catalog,
-            List<String> engines,
-            HealthRegistry health) {
-        if (isOffline(config)) {
-            engines.add("model       offline: deterministic, for demos, tests and load tests; it does not think");
-            health.up("llm", "offline: a deterministic model that does not think");
+    private ChatModel model(Vertx vertx, ModelCatalog catalog) {
+        var llm = config.llm();
+        if (isOffline(llm)) {
+            use("llm", "offline: deterministic, for demos, tests and load tests; it does not think");
             return new OfflineModel(
-                    vertx, config.offline().latency(), config.offline().failureRate(), catalog);
+                    vertx, llm.offline().latency(), llm.offline().failureRate(), catalog);
         }
-        var url = config.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : config.baseUrl();
-        engines.add("model       OpenAI-compatible at " + url.getHost());
-        health.up("llm", "OpenAI-compatible endpoint");
-        return new OpenAiModel(
-                vertx, new OpenAiModel.Settings("openai", url, config.apiKey(), config.concurrency(), true), catalog);
+        var endpoint = llm.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : llm.baseUrl();
+        use("llm", "OpenAI-compatible at " + endpoint.getHost());
+        var settings = new OpenAiModel.Settings("openai", endpoint, llm.apiKey(), llm.concurrency(), true);
+        var model = new OpenAiModel(vertx, settings, catalog);
+        closer.add("llm", CLOSE, model::close);
+        return model;
     }
 
-    private static boolean isOffline(TaskPilotConfig.Llm config) {
-        return config.provider() == null
-                ? config.apiKey() == null && config.baseUrl() == null
-                : config.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
+    private static boolean isOffline(TaskPilotConfig.Llm llm) {
+        return llm.provider() == null
+                ? llm.apiKey() == null && llm.baseUrl() == null
+                : llm.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
     }
 
-    private static Authentication authentication(TaskPilotConfig config) throws IOException {
+    private Authentication authentication() throws IOException {
         var auth = config.auth();
         if (auth.mode() == TaskPilotConfig.Auth.Mode.NONE) {
             return Authentication.none();
@@ -232,7 +239,7 @@ public final class Server {
         return Authentication.keys(ApiKeys.parse(Files.readString(file), secret));
     }
 
-    private static void watch(Vertx vertx, Database database, HealthRegistry health) {
+    private void watch(Vertx vertx, Database database) {
         health.up("postgres", "answers");
         vertx.setPeriodic(HEALTH_MILLIS, unused -> {
             if (database.answers()) {
@@ -251,12 +258,12 @@ public final class Server {
 
     /** Of the API. */
     public URI url() {
-        return url(config.http().host(), gateway.port());
+        return url;
     }
 
     /** Of health and metrics. */
     public URI managementUrl() {
-        return url(config.http().managementHost(), gateway.managementPort());
+        return managementUrl;
     }
 
     private static URI url(String host, int port) {
@@ -266,7 +273,7 @@ public final class Server {
 
     /** Which engine does each job, one line each. */
     public List<String> engines() {
-        return engines;
+        return List.copyOf(engines);
     }
 
     /** Gives runs back, tells streams to reconnect, closes in reverse; blocks, about 25 s at most. */
