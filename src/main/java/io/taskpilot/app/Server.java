@@ -9,6 +9,7 @@ import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;

@@ -1,16 +1,22 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.resilience.Deadline;
+import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What every call to the outside carries: how long it may take, whether it may still begin, and how it is broken off.
  * Belongs to one event-loop context; not thread-safe.
  */
 public final class CallContext {
+    private static final Logger log = LoggerFactory.getLogger(CallContext.class);
+
     private final String requestId;
     private final Deadline deadline;
     private final BooleanSupplier mayStart;
@@ -29,11 +35,14 @@ public final class CallContext {
         return new CallContext(requestId, deadline, () -> true);
     }
 
-    /** The same call with less time: aborted with this one, and not longer than {@code budget} from now. */
-    public CallContext within(Duration budget) {
+    /**
+     * The same call with less time: {@code work} gets a context that is aborted with this one, and whose deadline is not
+     * further away than {@code budget} from now.
+     */
+    public <T> Future<T> within(Duration budget, Function<CallContext, Future<T>> work) {
         var shorter = new CallContext(requestId, deadline.within(budget), this::mayStart);
-        onAbort(shorter::abort);
-        return shorter;
+        var forget = onAbort(shorter::abort);
+        return work.apply(shorter).onComplete(unused -> forget.run());
     }
 
     /** Sent on as {@code X-Request-Id}, and in every log line. */
@@ -54,21 +63,33 @@ public final class CallContext {
         return aborted;
     }
 
-    /** Has {@code abort} called once when the call is broken off; at once if it already is. */
-    public void onAbort(Runnable abort) {
+    /**
+     * Has {@code abort} called once when the call is broken off; at once if it already is.
+     *
+     * @return takes it back when run: the call is over, there is nothing left to break off
+     */
+    public Runnable onAbort(Runnable abort) {
         if (aborted) {
             abort.run();
-        } else {
-            aborts.add(abort);
+            return () -> {};
         }
+        aborts.add(abort);
+        return () -> aborts.remove(abort);
     }
 
     /** Breaks the call off: sockets are reset, nobody waits for the answer. Idempotent. */
     public void abort() {
-        if (!aborted) {
-            aborted = true;
-            aborts.forEach(Runnable::run);
-            aborts.clear();
+        if (aborted) {
+            return;
         }
+        aborted = true;
+        for (var abort : List.copyOf(aborts)) {
+            try {
+                abort.run();
+            } catch (RuntimeException e) {
+                log.warn("abort failed request_id={}", requestId, e); // the others must be broken off all the same
+            }
+        }
+        aborts.clear();
     }
 }

@@ -13,6 +13,8 @@ import io.taskpilot.run.RunState;
 import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Workflow;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,6 +34,7 @@ public final class Dispatcher {
 
     private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
 
+    private final Vertx vertx;
     private final Map<String, Tool> tools;
     private final Map<String, Function<Map<String, Object>, List<String>>> checks;
     private final PolicyEngine policy;
@@ -42,6 +45,7 @@ public final class Dispatcher {
 
     /** @param argumentCheck makes, from a JSON Schema, a function that lists what is wrong with arguments */
     Dispatcher(
+            Vertx vertx,
             List<Tool> tools,
             Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
             PolicyEngine policy,
@@ -49,6 +53,7 @@ public final class Dispatcher {
             Lease lease,
             Patience patience,
             RunMetrics metrics) {
+        this.vertx = vertx;
         this.tools = tools.stream().collect(Collectors.toMap(tool -> tool.spec().name(), tool -> tool));
         this.checks = tools.stream()
                 .collect(Collectors.toMap(
@@ -69,7 +74,7 @@ public final class Dispatcher {
                 "tenant", run.request().tenant(),
                 "tools", List.copyOf(tools.keySet()),
                 "environment", settings.environment());
-        return patiently(call, () -> policy.offered(input, call.within(settings.policyTimeout())))
+        return patiently(false, call, limited -> policy.offered(input, limited))
                 .map(names -> names.stream()
                         .filter(tools::containsKey)
                         .distinct()
@@ -86,7 +91,9 @@ public final class Dispatcher {
     private Future<Ruling> decide(RunState run, ToolCall asked, CallContext call) {
         var input = input(run, asked);
         var began = System.nanoTime();
-        return patiently(call, () -> policy.decide(input, call.within(settings.policyTimeout())))
+        var state = run.calls().get(asked.id());
+        var answered = state != null && state.answer() != null; // a person said yes: an outage must not undo that
+        return patiently(answered, call, limited -> policy.decide(input, limited))
                 .recover(cause ->
                         call.isAborted() ? Future.failedFuture(cause) : Future.succeededFuture(noVerdict(cause)))
                 .map(verdict -> ruling(run, asked, verdict, input, (System.nanoTime() - began) / 1e6));
@@ -97,8 +104,9 @@ public final class Dispatcher {
         return new Ruling(asked, verdict, input, CanonicalJson.sha256(input), ms, start(run, asked));
     }
 
-    private <T> Future<T> patiently(CallContext call, Supplier<Future<T>> question) {
-        return settings.onPolicyError() == OnError.WAIT ? patience.insist(call, question) : question.get();
+    private <T> Future<T> patiently(boolean always, CallContext call, Function<CallContext, Future<T>> question) {
+        Supplier<Future<T>> ask = () -> call.within(settings.policyTimeout(), question);
+        return always || settings.onPolicyError() == OnError.WAIT ? patience.insist(call, ask) : ask.get();
     }
 
     private static PolicyVerdict noVerdict(Throwable cause) {
@@ -173,6 +181,9 @@ public final class Dispatcher {
             return Future.succeededFuture(refused(asked, "invalid arguments: " + String.join("; ", mistakes)));
         }
         var left = Duration.between(lease.now(), started.deadline());
+        if (left.toMillis() <= 0) {
+            return Future.succeededFuture(refused(asked, "not begun before its deadline"));
+        }
         var invocation = new Tool.Invocation(
                 run.request().runId(),
                 asked.id(),
@@ -181,13 +192,25 @@ public final class Dispatcher {
                 asked.arguments(),
                 asked.tool().equals(Workflow.CREATE_TASK) && Workflow.isReviewed(run, asked) ? run.taskId() : null);
         var began = System.nanoTime();
-        return Future.<Void>succeededFuture()
-                .compose(unused -> tool.run(invocation, call.within(left.isNegative() ? Duration.ZERO : left)))
+        return call.within(left, limited -> bounded(limited, left, tool, invocation))
                 .otherwise(cause -> tool.spec().external()
                         ? new Tool.Outcome.Unknown(Failure.from(cause).detail())
                         : new Tool.Outcome.Refused(Failure.from(cause).detail()))
                 .map(outcome -> event(asked, outcome))
                 .onSuccess(event -> metrics.toolEnded(event, began));
+    }
+
+    /** Breaks the call off at its deadline, whatever the tool makes of that. */
+    private Future<Tool.Outcome> bounded(CallContext call, Duration left, Tool tool, Tool.Invocation invocation) {
+        var ended = Promise.<Tool.Outcome>promise();
+        var timer = vertx.setTimer(left.toMillis(), unused -> {
+            call.abort();
+            ended.tryFail(Failure.of(Failure.Kind.TIMEOUT, "caller-tool-timeout", "no answer by its deadline"));
+        });
+        Future.<Void>succeededFuture()
+                .compose(unused -> tool.run(invocation, call))
+                .onComplete(outcome -> ended.tryComplete(outcome), cause -> ended.tryFail(cause));
+        return ended.future().onComplete(unused -> vertx.cancelTimer(timer));
     }
 
     private List<String> check(ToolCall call) {

@@ -110,9 +110,10 @@ final class Drivers {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
         var principal = state.request().principal();
         principalToRuns.merge(principal, 1, Integer::sum);
+        var owner = lease.nodeId();
         loop.runOnContext(unused -> {
             var runId = state.request().runId();
-            var driver = new RunDriver(vertx, workflow, performer, journal, lease, metrics, fence, state);
+            var driver = new RunDriver(vertx, workflow, performer, journal, lease, metrics, owner, fence, state);
             var pinned = new Pinned(loop, driver);
             runToDriver.put(runId, pinned);
             before.accept(driver);
@@ -159,7 +160,7 @@ final class Drivers {
     }
 
     private Future<Void> whenEmpty(long untilNanos) {
-        if (runToDriver.isEmpty()) {
+        if (slots.get() == 0) { // a run that is being accepted has a slot, and no driver yet
             return Future.succeededFuture();
         }
         if (untilNanos - System.nanoTime() < 0) {

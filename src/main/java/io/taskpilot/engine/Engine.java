@@ -58,7 +58,7 @@ public final class Engine implements Runs {
         workflow = new Workflow(settings.workflow());
         var patience = new Patience(vertx);
         var rails = new RailGate(guardrails, settings, patience, metrics);
-        var dispatcher = new Dispatcher(tools, argumentCheck, policy, settings, lease, patience, metrics);
+        var dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
         drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
@@ -113,8 +113,8 @@ public final class Engine implements Runs {
                 return Future.succeededFuture(status);
             }
             signals.cancelRequested(runId);
-            if (drivers.cancel(runId)) {
-                return Future.succeededFuture(status);
+            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId)) {
+                return Future.succeededFuture(status); // once parked, a driver that is still here ends without a look
             }
             return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))
                     .map(RunState::status)

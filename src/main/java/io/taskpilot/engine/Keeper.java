@@ -2,6 +2,7 @@ package io.taskpilot.engine;
 
 import io.taskpilot.engine.Journal.Claim;
 import io.taskpilot.engine.Journal.Heartbeat;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -26,6 +27,9 @@ final class Keeper extends VerticleBase {
     private static final long EXPIRY_MILLIS = 1_000;
     private static final long CLEAN_UP_MILLIS = 3_600_000;
     private static final long LOOPS_SILENT_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long PING_MILLIS = 1_000;
+    private static final long AGAIN_MILLIS = 500;
+    private static final long UNREADABLE_MILLIS = 30_000;
     private static final int EXPIRIES = 50;
     private static final int POISONED = 3;
 
@@ -35,6 +39,7 @@ final class Keeper extends VerticleBase {
     private final Lease lease;
     private final boolean sole;
     private long loopsAnsweredNanos = System.nanoTime();
+    private long renewedNanos = System.nanoTime();
     private long renewingSinceNanos = System.nanoTime();
     private boolean claiming;
     private boolean claimAgain;
@@ -60,6 +65,8 @@ final class Keeper extends VerticleBase {
     private void begin() {
         signals.onClaimable(() -> context.runOnContext(unused -> claim()));
         signals.onCancelRequested(drivers::cancel);
+        loopsAnsweredNanos = System.nanoTime();
+        every(PING_MILLIS, this::ping);
         every(HEARTBEAT_MILLIS, this::heartbeat);
         every(EXPIRY_MILLIS, this::expireApprovals);
         every(CLEAN_UP_MILLIS, journal::cleanUp);
@@ -86,22 +93,24 @@ final class Keeper extends VerticleBase {
         var sent = System.nanoTime();
         return journal.register().map(beat -> {
             renewingSinceNanos = sent;
+            renewedNanos = sent;
             lease.renewed(beat.nodeId(), sent, beat.at());
             log.info("node registered node_id={}", beat.nodeId());
             return null;
         });
     }
 
+    private Future<?> ping() {
+        return drivers.ping().onSuccess(unused -> context.runOnContext(here -> loopsAnsweredNanos = System.nanoTime()));
+    }
+
     /** A node whose loops do not turn must not look alive. */
     private Future<?> heartbeat() {
-        drivers.ping().onSuccess(unused -> loopsAnsweredNanos = System.nanoTime());
         if (System.nanoTime() - loopsAnsweredNanos > LOOPS_SILENT_NANOS) {
             return Future.failedFuture("an agent loop has not answered for 5 s");
         }
         var sent = System.nanoTime();
-        return journal.heartbeat(lease.nodeId())
-                .compose(beat -> renewed(sent, beat))
-                .onFailure(cause -> renewingSinceNanos = System.nanoTime());
+        return journal.heartbeat(lease.nodeId()).compose(beat -> renewed(sent, beat));
     }
 
     private Future<Void> renewed(long sent, @Nullable Heartbeat beat) {
@@ -111,6 +120,10 @@ final class Keeper extends VerticleBase {
             drivers.abandonAll();
             return register();
         }
+        if (sent - renewedNanos > Lease.TERM.toNanos()) {
+            renewingSinceNanos = sent; // the row had expired meanwhile, as everybody's may have
+        }
+        renewedNanos = sent;
         lease.renewed(beat.nodeId(), sent, beat.at());
         beat.cancelRequested().forEach(drivers::cancel);
         return Future.succeededFuture();
@@ -137,7 +150,7 @@ final class Keeper extends VerticleBase {
 
     /** Only a node whose own renewals held for a whole term may judge others: after an outage all look expired. */
     private Future<Integer> declare() {
-        var settled = System.nanoTime() - renewingSinceNanos > Lease.TERM.toNanos();
+        var settled = lease.isHeld() && System.nanoTime() - renewingSinceNanos > Lease.TERM.toNanos();
         return settled ? journal.declareDead(lease.nodeId(), false) : Future.succeededFuture(0);
     }
 
@@ -146,30 +159,38 @@ final class Keeper extends VerticleBase {
         if (free == 0 || !lease.isHeld()) {
             return Future.succeededFuture();
         }
-        return journal.claim(free).compose(claims -> {
-            var taken = claims.stream().map(this::take).toList();
-            return taken.isEmpty()
-                    ? Future.succeededFuture()
-                    : Future.join(taken).mapEmpty();
+        return journal.claim(free).map(claims -> {
+            claims.forEach(this::take);
+            return null;
         });
     }
 
-    private Future<Void> take(Claim claim) {
-        return journal.history(claim.runId())
-                .<Void>map(history -> {
-                    drive(claim, RunState.of(history));
-                    return null;
-                })
-                .recover(cause -> {
-                    log.error("claimed run cannot be driven run_id={}", claim.runId(), cause);
-                    return journal.release(claim.runId(), claim.fence()).mapEmpty();
-                });
+    /** What was claimed is this node's until it drives it or gives it back: tried until one of the two succeeds. */
+    private void take(Claim claim) {
+        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(claim, state), cause -> {
+            var readable = cause instanceof Failure;
+            if (!readable) {
+                log.error("claimed run cannot be folded run_id={}", claim.runId(), cause);
+            }
+            later(readable ? AGAIN_MILLIS : UNREADABLE_MILLIS, () -> take(claim));
+        });
+    }
+
+    private void giveBack(Claim claim) {
+        journal.release(claim.runId(), claim.fence()).onFailure(unused -> later(AGAIN_MILLIS, () -> giveBack(claim)));
+    }
+
+    private void later(long millis, Runnable task) {
+        vertx.setTimer(millis, unused -> {
+            if (!closing) {
+                task.run();
+            }
+        });
     }
 
     private void drive(Claim claim, RunState state) {
         if (!drivers.reserve()) {
-            journal.release(claim.runId(), claim.fence())
-                    .onFailure(cause -> log.warn("release failed run_id={}", claim.runId(), cause));
+            giveBack(claim);
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));

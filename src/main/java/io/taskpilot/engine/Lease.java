@@ -38,6 +38,12 @@ public final class Lease {
         return grant.heldUntilNanos() - System.nanoTime() > 0;
     }
 
+    /** True while an effect may start for a run that this node took as {@code owner}. */
+    boolean isHeldBy(UUID owner) {
+        var now = grant;
+        return now.nodeId().equals(owner) && now.heldUntilNanos() - System.nanoTime() > 0;
+    }
+
     /** How long effects may still start; zero or less when they may not. */
     public Duration left() {
         return Duration.ofNanos(grant.heldUntilNanos() - System.nanoTime());

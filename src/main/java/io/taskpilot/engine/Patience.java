@@ -1,9 +1,8 @@
 package io.taskpilot.engine;
 
-import static java.util.concurrent.TimeUnit.MILLISECONDS;
-
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
@@ -21,17 +20,28 @@ final class Patience {
 
     /** Gives up, with the last failure, when the call is aborted or its deadline has passed. */
     <T> Future<T> insist(CallContext call, Supplier<Future<T>> question) {
-        return insist(call, question, FIRST_MILLIS);
+        var answer = Promise.<T>promise();
+        ask(call, question, FIRST_MILLIS, answer);
+        return answer.future();
     }
 
-    private <T> Future<T> insist(CallContext call, Supplier<Future<T>> question, long pauseMillis) {
-        return question.get().recover(cause -> {
+    private <T> void ask(CallContext call, Supplier<Future<T>> question, long pauseMillis, Promise<T> answer) {
+        question.get().onComplete(answer::complete, cause -> {
             if (call.isAborted() || call.deadline().hasPassed() || !(cause instanceof Failure)) {
-                return Future.failedFuture(cause);
+                answer.fail(cause);
+                return;
             }
-            var longer = Math.min(pauseMillis * 2, LONGEST_MILLIS);
             var jittered = ThreadLocalRandom.current().nextLong(pauseMillis / 2, pauseMillis + 1);
-            return vertx.timer(jittered, MILLISECONDS).compose(unused -> insist(call, question, longer));
+            vertx.setTimer(jittered, unused -> askAgain(call, question, pauseMillis, answer, cause));
         });
+    }
+
+    private <T> void askAgain(
+            CallContext call, Supplier<Future<T>> question, long pauseMillis, Promise<T> answer, Throwable cause) {
+        if (call.isAborted()) {
+            answer.fail(cause);
+        } else {
+            ask(call, question, Math.min(pauseMillis * 2, LONGEST_MILLIS), answer);
+        }
     }
 }

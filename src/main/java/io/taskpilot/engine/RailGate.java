@@ -49,7 +49,7 @@ final class RailGate {
     }
 
     private Future<Guardrails.Verdict> ask(RailPhase phase, String text, CallContext call) {
-        return guardrails.check(phase, text, call.within(settings.railTimeout()));
+        return call.within(settings.railTimeout(), limited -> guardrails.check(phase, text, limited));
     }
 
     private static GuardrailChecked event(

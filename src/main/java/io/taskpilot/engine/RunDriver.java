@@ -53,9 +53,9 @@ final class RunDriver {
     private final Lease lease;
     private final RunMetrics metrics;
     private final UUID runId;
+    private final UUID owner;
     private final long fence;
     private final CallContext call;
-    private final Promise<Void> stopped = Promise.promise();
     private final Map<String, Future<RunEvent>> callsUnderWay = new LinkedHashMap<>();
 
     /** What is committed, and what it becomes with the events that wait for the next append. */
@@ -76,6 +76,7 @@ final class RunDriver {
             Journal journal,
             Lease lease,
             RunMetrics metrics,
+            UUID owner,
             long fence,
             RunState state) {
         this.vertx = vertx;
@@ -85,12 +86,13 @@ final class RunDriver {
         this.lease = lease;
         this.metrics = metrics;
         this.runId = state.request().runId();
+        this.owner = owner;
         this.fence = fence;
         this.committed = state;
         this.ahead = state;
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
-                state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), lease::isHeld);
+                state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
     }
 
     /**
@@ -100,10 +102,13 @@ final class RunDriver {
      * @param first what to append before anything else, such as {@code run.resumed}
      */
     Future<Void> drive(List<RunEvent> first) {
-        first.forEach(this::take);
         var left = Duration.between(lease.now(), ahead.deadline()).toMillis();
         timeout = vertx.setTimer(Math.max(1, left), unused -> timedOut());
-        return advance()
+        return Future.<Void>succeededFuture() // so that whatever is thrown ends up in conclude
+                .compose(unused -> {
+                    first.forEach(this::take);
+                    return advance();
+                })
                 .recover(this::conclude)
                 .onFailure(cause -> log.error("driver gave up run_id={}", runId, cause))
                 .otherwiseEmpty()
@@ -114,7 +119,7 @@ final class RunDriver {
     void stop(RunStatus status, Problem problem) {
         if (ending == null && !releasing) {
             ending = new Ending(status, problem);
-            interrupt();
+            call.abort();
         }
     }
 
@@ -132,7 +137,7 @@ final class RunDriver {
         if (ending == null && !releasing) {
             releasing = true;
             if (callsUnderWay.isEmpty()) {
-                interrupt();
+                call.abort();
             }
         }
     }
@@ -140,12 +145,7 @@ final class RunDriver {
     /** Drops the run without another write: it is not this node's any more, or the node must stop now. */
     void abandon() {
         abandoned = true;
-        interrupt();
-    }
-
-    private void interrupt() {
         call.abort();
-        stopped.tryFail(new Stopped());
     }
 
     /** One turn of the loop, and the turns after it. */
@@ -158,8 +158,11 @@ final class RunDriver {
             append.events().forEach(this::take);
             step = workflow.next(ahead);
         }
-        if (step instanceof Step.Done || step instanceof Step.Park) {
+        if (step instanceof Step.Done) {
             return flush();
+        }
+        if (step instanceof Step.Park) {
+            return flush().compose(unused -> parked());
         }
         var next = step;
         var wait = until(step);
@@ -171,7 +174,26 @@ final class RunDriver {
                     .compose(unused -> effect(next))
                     .compose(unused -> advance());
         }
+        if (step instanceof Step.Append) {
+            return advance(); // its time came between the two looks at the clock
+        }
         return beforeFlush(step).compose(unused -> advance());
+    }
+
+    /** Nobody owns the run now; a reason to end it that came with the last append must not be lost with the driver. */
+    private Future<Void> parked() {
+        var reason = ending;
+        if (reason == null) {
+            return Future.succeededFuture();
+        }
+        return journal.appendUnowned(
+                        runId,
+                        (run, now) -> run.status() == RunStatus.AWAITING_APPROVAL
+                                ? workflow.stop(run, reason.status(), reason.problem())
+                                : List.of())
+                .<Void>mapEmpty()
+                .recover(cause ->
+                        cause instanceof Journal.LostRun ? Future.succeededFuture() : Future.failedFuture(cause));
     }
 
     /**
@@ -198,9 +220,8 @@ final class RunDriver {
         // Should the lease run out before the call begins, nothing was asked: ask once the lease is back.
         return orStopped(performer.ask(ahead, step, call))
                 .map(this::takeAll)
-                .recover(cause -> lease.isHeld() || cause instanceof Stopped
-                        ? Future.failedFuture(cause)
-                        : Future.succeededFuture());
+                .recover(cause ->
+                        isHeld() || cause instanceof Stopped ? Future.failedFuture(cause) : Future.succeededFuture());
     }
 
     /** Awaits the first call to end, and commits that at once: until then its outcome is known to this process alone. */
@@ -296,6 +317,10 @@ final class RunDriver {
         if (ending == null && releasing) {
             return flush().compose(unused -> journal.release(runId, fence)).mapEmpty();
         }
+        if (refused != null) {
+            ahead = committed; // the database refused those events: end the run from what it has
+            pending = new ArrayList<>();
+        }
         if (ending == null) {
             ending = ending(refused == null ? cause : refused);
         }
@@ -312,10 +337,6 @@ final class RunDriver {
         if (failure.kind() == Failure.Kind.INTERNAL) {
             log.error("run failed run_id={} slug={}", runId, failure.slug(), cause);
         }
-        if (failure.slug().equals("internal-journal")) {
-            ahead = committed; // the database refused these events: end the run from what it has
-            pending = new ArrayList<>();
-        }
         return new Ending(RunStatus.FAILED, new Problem(failure.slug(), failure.detail()));
     }
 
@@ -329,17 +350,32 @@ final class RunDriver {
         return flush();
     }
 
+    /** The work's result, or {@link Stopped} as soon as the call is broken off. */
     private <T> Future<T> orStopped(Future<T> work) {
         var first = Promise.<T>promise();
-        work.onComplete(value -> first.tryComplete(value), cause -> first.tryFail(cause));
-        stopped.future().onFailure(first::tryFail);
-        return first.future();
+        var forget = call.onAbort(() -> first.tryFail(new Stopped()));
+        if (!call.isAborted()) {
+            work.onComplete(first::tryComplete, first::tryFail);
+        }
+        return first.future().onComplete(unused -> forget.run());
+    }
+
+    private boolean isHeld() {
+        return lease.isHeldBy(owner);
     }
 
     private Future<Void> leaseHeld() {
-        return lease.isHeld()
-                ? Future.succeededFuture()
-                : pause(LEASE_POLL_MILLIS).compose(unused -> leaseHeld());
+        if (isHeld()) {
+            return Future.succeededFuture();
+        }
+        var held = Promise.<Void>promise();
+        vertx.setPeriodic(LEASE_POLL_MILLIS, timer -> {
+            if (isHeld() || call.isAborted()) {
+                vertx.cancelTimer(timer);
+                held.complete();
+            }
+        });
+        return held.future();
     }
 
     private Future<Void> pause(long millis) {
@@ -361,6 +397,5 @@ final class RunDriver {
     private void close() {
         vertx.cancelTimer(timeout);
         call.abort();
-        stopped.tryFail(new Stopped());
     }
 }

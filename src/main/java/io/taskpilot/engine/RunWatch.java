@@ -45,17 +45,31 @@ public final class RunWatch {
      * watch may then be asked again.
      */
     public Future<List<Recorded>> next() {
+        var answer = Promise.<List<Recorded>>promise();
+        read(answer);
+        return answer.future();
+    }
+
+    private void read(Promise<List<Recorded>> answer) {
         if (closed) {
-            return Future.succeededFuture(List.of());
+            answer.complete(List.of());
+            return;
         }
-        var heard = wake; // taken before the read: what commits during the read wakes us again
-        return reader.events(runId, after, PAGE).compose(events -> {
-            if (events.isEmpty()) {
-                return closed ? Future.succeededFuture(List.of()) : pause(heard).compose(unused -> next());
-            }
+        var heard = wake.future(); // taken before the read: what commits during the read wakes us again
+        reader.events(runId, after, PAGE).onComplete(events -> deliver(events, heard, answer), answer::fail);
+    }
+
+    private void deliver(List<Recorded> events, Future<Void> heard, Promise<List<Recorded>> answer) {
+        if (events.isEmpty()) {
+            var poll = vertx.setTimer(POLL_MILLIS, unused -> wake());
+            heard.onComplete(unused -> {
+                vertx.cancelTimer(poll);
+                read(answer);
+            });
+        } else {
             after = events.get(events.size() - 1).seq();
-            return Future.succeededFuture(events);
-        });
+            answer.complete(events);
+        }
     }
 
     /** The last {@code seq} that {@link #next} gave. */
@@ -68,11 +82,6 @@ public final class RunWatch {
         closed = true;
         unsubscribe.run();
         wake();
-    }
-
-    private Future<Void> pause(Promise<Void> heard) {
-        var poll = vertx.setTimer(POLL_MILLIS, unused -> heard.tryComplete());
-        return heard.future().onComplete(unused -> vertx.cancelTimer(poll));
     }
 
     private void wake() {

@@ -68,7 +68,7 @@ final class StepPerformer {
 
     private Future<Agents.Reply> model(RunState run, Step.AskAgent step, List<Tool.Spec> tools, CallContext call) {
         var began = System.nanoTime();
-        return agents.ask(step.agent(), run, tools, call.within(settings.modelTimeout()))
+        return call.within(settings.modelTimeout(), limited -> agents.ask(step.agent(), run, tools, limited))
                 .onSuccess(reply -> metrics.modelAnswered(reply, began))
                 .onFailure(cause -> metrics.modelFailed(cause, began));
     }
