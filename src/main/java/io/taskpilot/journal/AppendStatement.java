@@ -6,7 +6,6 @@ import io.vertx.core.Future;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Row;
-import io.vertx.sqlclient.SqlClient;
 import io.vertx.sqlclient.Tuple;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -140,20 +139,20 @@ final class AppendStatement {
      * Writes the batch and settles its appends; gives back those whose fate is open. A run's row that did not come back
      * was lost to another owner, unless its append is there: then an earlier try, whose answer was lost, committed it.
      */
-    Future<List<Append>> send(SqlClient client, List<Append> batch) {
-        return execute(client, batch).compose(done -> {
+    Future<List<Append>> send(Sql sql, List<Append> batch) {
+        return execute(sql, batch).compose(done -> {
             var missing = batch.stream()
                     .filter(append -> !done.containsKey(append.runId))
                     .toList();
             return missing.isEmpty()
                     ? Future.succeededFuture(settled(batch, done, List.of()))
-                    : whatHappened(client, missing, done).map(open -> settled(batch, done, open));
+                    : whatHappened(sql, missing, done).map(open -> settled(batch, done, open));
         });
     }
 
     /** Only the statement: the appends that went in, by run. */
-    Future<Map<UUID, Appended>> execute(SqlClient client, List<Append> batch) {
-        return client.preparedQuery(APPEND).execute(parameters(batch)).map(rows -> {
+    Future<Map<UUID, Appended>> execute(Sql sql, List<Append> batch) {
+        return sql.run(APPEND, parameters(batch)).map(rows -> {
             var done = new HashMap<UUID, Appended>();
             for (var row : rows) {
                 done.put(row.getUUID("id"), appended(row));
@@ -176,8 +175,8 @@ final class AppendStatement {
     }
 
     /** The same for one append after its transaction; null when its fate is open. */
-    Future<@Nullable Appended> conclude(SqlClient client, Append append, Map<UUID, Appended> done) {
-        var open = done.isEmpty() ? whatHappened(client, List.of(append), done) : Future.succeededFuture(List.of());
+    Future<@Nullable Appended> conclude(Sql sql, Append append, Map<UUID, Appended> done) {
+        var open = done.isEmpty() ? whatHappened(sql, List.of(append), done) : Future.succeededFuture(List.of());
         return open.compose(left -> {
             settled(List.of(append), done, List.of());
             return left.isEmpty() ? append.committed() : Future.succeededFuture();
@@ -185,11 +184,10 @@ final class AppendStatement {
     }
 
     /** Adds to {@code done} what an earlier try committed, fails what is lost, and gives back the rest. */
-    private Future<List<Append>> whatHappened(SqlClient client, List<Append> missing, Map<UUID, Appended> done) {
+    private Future<List<Append>> whatHappened(Sql sql, List<Append> missing, Map<UUID, Appended> done) {
         var ids = missing.stream().map(append -> append.runId).toArray(UUID[]::new);
         var firsts = missing.stream().map(append -> append.first).toArray(Long[]::new);
-        return client.preparedQuery(WHAT_HAPPENED)
-                .execute(Tuple.tuple().addValue(ids).addValue(firsts))
+        return sql.run(WHAT_HAPPENED, Tuple.tuple().addValue(ids).addValue(firsts))
                 .map(rows -> {
                     var byRun = new HashMap<UUID, Row>();
                     rows.forEach(row -> byRun.put(row.getUUID("id"), row));

@@ -7,7 +7,6 @@ import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunRequest;
 import io.vertx.core.Future;
-import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.Tuple;
@@ -89,13 +88,13 @@ final class Creations {
             """;
 
     private final Database database;
-    private final Pool pool;
+    private final Lane lane;
     private final Consumer<Collection<UUID>> committed;
     private final GroupCommit<Submitted> writer;
 
     Creations(Database database, Consumer<Collection<UUID>> committed) {
         this.database = database;
-        this.pool = database.dedicated();
+        this.lane = database.dedicated();
         this.committed = committed;
         this.writer = new GroupCommit<>(database, this::send);
     }
@@ -116,7 +115,7 @@ final class Creations {
     }
 
     private Future<List<Submitted>> send(List<Submitted> batch) {
-        return pool.preparedQuery(CREATE).execute(parameters(batch)).compose(rows -> {
+        return lane.run(CREATE, parameters(batch)).compose(rows -> {
             var done = new HashMap<UUID, Creation>();
             for (var row : rows) {
                 done.put(row.getUUID("id"), new Creation(row.getUUID("id"), false, 1, at(row, "at")));
@@ -135,7 +134,7 @@ final class Creations {
                 .addValue(column(missing, String[]::new, one -> one.key == null ? null : one.key.principal()))
                 .addValue(column(missing, String[]::new, one -> one.key == null ? null : one.key.route()))
                 .addValue(column(missing, String[]::new, one -> one.key == null ? null : one.key.key()));
-        return pool.preparedQuery(WHAT_HAPPENED).execute(tuple).compose(rows -> {
+        return lane.run(WHAT_HAPPENED, tuple).compose(rows -> {
             var open = new ArrayList<Submitted>();
             var expired = new ArrayList<Submitted>();
             var byRun = byRun(rows);
@@ -172,7 +171,7 @@ final class Creations {
                 .addValue(column(expired, String[]::new, one -> one.key == null ? null : one.key.principal()))
                 .addValue(column(expired, String[]::new, one -> one.key == null ? null : one.key.route()))
                 .addValue(column(expired, String[]::new, one -> one.key == null ? null : one.key.key()));
-        return pool.preparedQuery(FORGET_EXPIRED).execute(tuple).mapEmpty();
+        return lane.run(FORGET_EXPIRED, tuple).mapEmpty();
     }
 
     private Future<List<Submitted>> settle(List<Submitted> batch, Map<UUID, Creation> done, List<Submitted> open) {
@@ -207,7 +206,7 @@ final class Creations {
         var tuple = Tuple.tuple()
                 .addValue(column(unwanted, UUID[]::new, one -> one.runId))
                 .addValue(column(unwanted, UUID[]::new, one -> one.owner));
-        return pool.preparedQuery(TAKE_BACK).execute(tuple).mapEmpty();
+        return lane.run(TAKE_BACK, tuple).mapEmpty();
     }
 
     private static Instant at(Row row, String column) {

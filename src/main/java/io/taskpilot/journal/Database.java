@@ -2,10 +2,10 @@ package io.taskpilot.journal;
 
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import io.vertx.core.net.NetClientOptions;
 import io.vertx.pgclient.PgBuilder;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.PoolOptions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -21,37 +21,44 @@ import org.slf4j.LoggerFactory;
  */
 public final class Database {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
-    private static final int LONGEST_SILENCE_SECONDS = 15; // more than statement_timeout: then the connection is dead
+    private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15); // over statement_timeout: a dead connection
     private static final int MAX_WAITING = 2_000;
     private static final long PROBE_MILLIS = 250;
 
     private final Vertx vertx;
     private final PostgresAddress address;
-    private final Pool pool;
-    private final List<Pool> dedicated = new ArrayList<>();
+    private final Duration longestSilence;
+    private final Lane shared;
+    private final List<Lane> dedicated = new ArrayList<>();
     private final AtomicBoolean answers = new AtomicBoolean(true);
     private volatile boolean closed;
 
-    private Database(Vertx vertx, PostgresAddress address, int poolSize) {
+    private Database(Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence) {
         this.vertx = vertx;
         this.address = address;
-        this.pool = pool(new PoolOptions().setMaxSize(poolSize));
+        this.longestSilence = longestSilence;
+        this.shared = new Lane(() -> pool(poolSize), longestSilence);
     }
 
     /** Connects when first asked something. */
     public static Database open(Vertx vertx, PostgresAddress address, int poolSize) {
-        return new Database(vertx, address, poolSize);
+        return new Database(vertx, address, poolSize, LONGEST_SILENCE);
     }
 
-    private Pool pool(PoolOptions options) {
-        options.setMaxWaitQueueSize(MAX_WAITING).setConnectionTimeout(5).setConnectionTimeoutUnit(TimeUnit.SECONDS);
+    /** @param longestSilence after which a connection is taken for dead and closed */
+    static Database open(Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence) {
+        return new Database(vertx, address, poolSize, longestSilence);
+    }
+
+    private Pool pool(int size) {
+        var options = new PoolOptions()
+                .setMaxSize(size)
+                .setMaxWaitQueueSize(MAX_WAITING)
+                .setConnectionTimeout(5)
+                .setConnectionTimeoutUnit(TimeUnit.SECONDS);
         return PgBuilder.pool()
                 .connectingTo(address.options())
                 .with(options)
-                .with(new NetClientOptions()
-                        .setConnectTimeout(2_000)
-                        .setIdleTimeout(LONGEST_SILENCE_SECONDS)
-                        .setIdleTimeoutUnit(TimeUnit.SECONDS))
                 .using(vertx)
                 .build();
     }
@@ -60,13 +67,14 @@ public final class Database {
         return vertx;
     }
 
-    Pool pool() {
-        return pool;
+    /** For everything but the writers. */
+    Lane shared() {
+        return shared;
     }
 
     /** A connection for one writer, so that it never waits behind readers. */
-    Pool dedicated() {
-        var one = pool(new PoolOptions().setMaxSize(1));
+    Lane dedicated() {
+        var one = new Lane(() -> pool(1), longestSilence);
         dedicated.add(one);
         return one;
     }
@@ -98,7 +106,7 @@ public final class Database {
         if (closed || answers()) {
             return;
         }
-        pool.query("select pg_is_in_recovery()").execute().onComplete((rows, error) -> {
+        shared.run("select pg_is_in_recovery()").onComplete((rows, error) -> {
             if (error == null && !rows.iterator().next().getBoolean(0)) {
                 back();
             } else {
@@ -136,7 +144,7 @@ public final class Database {
         closed = true;
         var pools = new ArrayList<Future<Void>>();
         dedicated.forEach(one -> pools.add(one.close()));
-        pools.add(pool.close());
+        pools.add(shared.close());
         return Future.join(pools).mapEmpty();
     }
 }

@@ -60,9 +60,8 @@ final class DecisionQueries {
                 .addValue(filter.tool())
                 .addValue(filter.agent())
                 .addValue(PgRunReader.time(filter.since()));
-        return database.pool()
-                .preparedQuery(PAGE)
-                .execute(tuple)
+        return database.shared()
+                .run(PAGE, tuple)
                 .recover(PgErrors::failed)
                 .map(rows ->
                         Cursor.page('d', size, rows, row -> Rows.decision(row).view()));
@@ -84,9 +83,8 @@ final class DecisionQueries {
     Future<Verification> verify(@Nullable UUID chainId) {
         var audit = new ChainAudit(chain);
         return walk(audit, chainId, LOWEST, 0)
-                .compose(unused -> database.pool()
-                        .preparedQuery(EMPTY_CHAINS)
-                        .execute(Tuple.tuple().addValue(chainId))
+                .compose(unused -> database.shared()
+                        .run(EMPTY_CHAINS, Tuple.tuple().addValue(chainId))
                         .recover(PgErrors::failed))
                 .map(rows -> {
                     rows.forEach(row -> audit.empty(row.getUUID("id"), row.getLong("decisions")));
@@ -95,9 +93,8 @@ final class DecisionQueries {
     }
 
     private Future<Void> walk(ChainAudit audit, @Nullable UUID chainId, UUID afterChain, long afterPosition) {
-        return database.pool()
-                .preparedQuery(CHAINS)
-                .execute(Tuple.of(afterChain, afterPosition, VERIFY_PAGE).addValue(chainId))
+        return database.shared()
+                .run(CHAINS, Tuple.of(afterChain, afterPosition, VERIFY_PAGE).addValue(chainId))
                 .recover(PgErrors::failed)
                 .compose(rows -> {
                     rows.forEach(row -> audit.next(Rows.decision(row), counted(row), row.getString("head")));

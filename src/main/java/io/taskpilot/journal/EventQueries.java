@@ -7,7 +7,6 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
-import io.vertx.sqlclient.SqlClient;
 import io.vertx.sqlclient.Tuple;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -33,15 +32,13 @@ final class EventQueries {
     record Line(UUID appendId, Recorded recorded) {}
 
     /** Events after a seq, oldest first. */
-    static Future<List<Recorded>> after(SqlClient client, UUID runId, long after, int limit) {
-        return lines(client, runId, after, limit)
+    static Future<List<Recorded>> after(Sql sql, UUID runId, long after, int limit) {
+        return lines(sql, runId, after, limit)
                 .map(lines -> lines.stream().map(Line::recorded).toList());
     }
 
-    static Future<List<Line>> lines(SqlClient client, UUID runId, long after, int limit) {
-        return client.preparedQuery(EVENTS)
-                .execute(Tuple.of(runId, after, limit))
-                .map(EventQueries::lines);
+    static Future<List<Line>> lines(Sql sql, UUID runId, long after, int limit) {
+        return sql.run(EVENTS, Tuple.of(runId, after, limit)).map(EventQueries::lines);
     }
 
     private static List<Line> lines(RowSet<Row> rows) {

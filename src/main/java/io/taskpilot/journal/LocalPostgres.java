@@ -35,7 +35,8 @@ public final class LocalPostgres implements AutoCloseable {
     private final DataDirectoryLock lock;
     private final PostgresAddress address;
 
-    private LocalPostgres(Path binaries, Path dataDir, DataDirectoryLock lock) throws IOException {
+    private LocalPostgres(Path binaries, Path dataDir, DataDirectoryLock lock, Map<String, String> settings)
+            throws IOException {
         this.binaries = binaries;
         this.cluster = dataDir.resolve("postgres");
         this.output = dataDir.resolve("postgres.out");
@@ -47,7 +48,7 @@ public final class LocalPostgres implements AutoCloseable {
         }
         stopOrphan();
         address = new PostgresAddress(
-                "127.0.0.1", startOnFreePort(), "postgres", USER, password, Map.of("sslmode", "disable"));
+                "127.0.0.1", startOnFreePort(settings), "postgres", USER, password, Map.of("sslmode", "disable"));
     }
 
     /**
@@ -57,11 +58,16 @@ public final class LocalPostgres implements AutoCloseable {
      *     says what to do
      */
     public static LocalPostgres start(Path dataDir) throws IOException {
+        return start(dataDir, Map.of("fsync", "on"));
+    }
+
+    /** @param settings of the server, by name */
+    static LocalPostgres start(Path dataDir, Map<String, String> settings) throws IOException {
         Private.directory(dataDir);
         var lock = DataDirectoryLock.acquire(dataDir);
         try {
             var real = dataDir.toRealPath();
-            return new LocalPostgres(PostgresBinaries.unpacked(real), real, lock);
+            return new LocalPostgres(PostgresBinaries.unpacked(real), real, lock, settings);
         } catch (IOException | RuntimeException e) {
             lock.close();
             throw e;
@@ -77,6 +83,15 @@ public final class LocalPostgres implements AutoCloseable {
     public void close() throws IOException {
         try {
             stop();
+        } finally {
+            lock.close();
+        }
+    }
+
+    /** Stops it as a crash would, at once; the next start replays its log. */
+    void crash() throws IOException {
+        try {
+            run("pg_ctl", List.of("-D", cluster.toString(), "stop", "-m", "immediate", "-w", "-t", "20"));
         } finally {
             lock.close();
         }
@@ -151,14 +166,24 @@ public final class LocalPostgres implements AutoCloseable {
         }
     }
 
-    private int startOnFreePort() throws IOException {
+    private int startOnFreePort(Map<String, String> settings) throws IOException {
         for (var attempt = 1; ; attempt++) {
             var port = freePort();
-            var settings =
-                    "-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=on -c max_connections=100 -c timezone=UTC"
-                            .formatted(port);
+            var options = new StringBuilder("-p " + port)
+                    .append(" -c listen_addresses=127.0.0.1 -c unix_socket_directories=''")
+                    .append(" -c max_connections=100 -c timezone=UTC");
+            settings.forEach((name, value) -> options.append(" -c %s=%s".formatted(name, value)));
             var start = List.of(
-                    "-D", cluster.toString(), "-l", serverLog.toString(), "-o", settings, "-w", "-t", "120", "start");
+                    "-D",
+                    cluster.toString(),
+                    "-l",
+                    serverLog.toString(),
+                    "-o",
+                    options.toString(),
+                    "-w",
+                    "-t",
+                    "120",
+                    "start");
             Files.deleteIfExists(serverLog);
             if (run("pg_ctl", start) == 0) {
                 log.info("postgres started port={} directory={}", port, cluster);

@@ -6,7 +6,6 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Ids;
 import io.vertx.core.Future;
-import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
@@ -87,12 +86,12 @@ final class Nodes {
               and not exists (select 1 from runs r where r.owner = n.id and r.status in ('queued', 'running'))
             """;
 
-    private final Pool pool;
+    private final Sql sql;
     private final Map<UUID, Deadline> unanswered = new ConcurrentHashMap<>();
     private volatile @Nullable UUID self;
 
-    Nodes(Pool pool) {
-        this.pool = pool;
+    Nodes(Sql sql) {
+        this.sql = sql;
     }
 
     /** This process's node, once it is registered. */
@@ -103,14 +102,14 @@ final class Nodes {
 
     Future<Heartbeat> register() {
         var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
-        return pool.preparedQuery(REGISTER).execute(Tuple.of(id)).map(rows -> {
+        return sql.run(REGISTER, Tuple.of(id)).map(rows -> {
             self = id;
             return new Heartbeat(id, at(rows.iterator().next()), List.of());
         });
     }
 
     Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
-        return pool.preparedQuery(HEARTBEAT).execute(Tuple.of(nodeId)).map(rows -> {
+        return sql.run(HEARTBEAT, Tuple.of(nodeId)).map(rows -> {
             if (rows.size() == 0) {
                 return null;
             }
@@ -120,13 +119,11 @@ final class Nodes {
     }
 
     Future<Integer> declareDead(UUID nodeId, boolean allOthers) {
-        return pool.preparedQuery(DECLARE_DEAD)
-                .execute(Tuple.of(nodeId, allOthers))
-                .map(rows -> rows.rowCount());
+        return sql.run(DECLARE_DEAD, Tuple.of(nodeId, allOthers)).map(rows -> rows.rowCount());
     }
 
     Future<Void> deregister(UUID nodeId) {
-        return pool.preparedQuery(DEREGISTER).execute(Tuple.of(nodeId)).mapEmpty();
+        return sql.run(DEREGISTER, Tuple.of(nodeId)).mapEmpty();
     }
 
     /**
@@ -141,8 +138,7 @@ final class Nodes {
         unanswered.values().removeIf(Deadline::hasPassed);
         var claimId = UUID.randomUUID();
         var lost = unanswered.keySet().toArray(UUID[]::new);
-        return pool.preparedQuery(CLAIM)
-                .execute(Tuple.of(me, max, EventCodec.FORMAT, lost, claimId))
+        return sql.run(CLAIM, Tuple.of(me, max, EventCodec.FORMAT, lost, claimId))
                 .onFailure(error -> unanswered.put(claimId, Deadline.in(LONGEST_STATEMENT)))
                 .map(rows -> {
                     var claims = new ArrayList<Claim>(rows.size());
@@ -156,11 +152,11 @@ final class Nodes {
     }
 
     Future<Boolean> release(UUID runId, long fence) {
-        return pool.preparedQuery(RELEASE).execute(Tuple.of(runId, fence)).map(rows -> rows.rowCount() == 1);
+        return sql.run(RELEASE, Tuple.of(runId, fence)).map(rows -> rows.rowCount() == 1);
     }
 
     Future<Void> forgetDead() {
-        return pool.query(FORGET_DEAD).execute().mapEmpty();
+        return sql.run(FORGET_DEAD).mapEmpty();
     }
 
     private static Instant at(Row row) {

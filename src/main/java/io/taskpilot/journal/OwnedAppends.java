@@ -8,7 +8,6 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
-import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.List;
@@ -24,7 +23,7 @@ final class OwnedAppends {
     private static final long MAX_PENDING_BYTES = 64L << 20;
 
     private final Database database;
-    private final Pool pool;
+    private final Lane lane;
     private final AppendStatement statement;
     private final DecisionChain chain;
     private final GroupCommit<Append> writer;
@@ -37,10 +36,10 @@ final class OwnedAppends {
 
     OwnedAppends(Database database, AppendStatement statement, DecisionChain chain) {
         this.database = database;
-        this.pool = database.dedicated();
+        this.lane = database.dedicated();
         this.statement = statement;
         this.chain = chain;
-        this.writer = new GroupCommit<>(database, batch -> statement.send(pool, batch));
+        this.writer = new GroupCommit<>(database, batch -> statement.send(lane, batch));
     }
 
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
@@ -106,13 +105,13 @@ final class OwnedAppends {
 
     /** Null when its fate is open. */
     private Future<@Nullable Appended> inTransaction(Append append) {
-        return database.pool()
-                .withTransaction(connection -> statement
-                        .execute(connection, List.of(append))
+        return database.shared()
+                .transaction(sql -> statement
+                        .execute(sql, List.of(append))
                         .compose(done -> done.isEmpty()
                                 ? Future.succeededFuture(done)
-                                : TaskChanges.apply(connection, append).map(done)))
-                .compose(done -> statement.conclude(database.pool(), append, done));
+                                : TaskChanges.apply(sql, append).map(done)))
+                .compose(done -> statement.conclude(database.shared(), append, done));
     }
 
     private void remember(Append append, boolean committed) {
@@ -142,8 +141,8 @@ final class OwnedAppends {
         if (events.stream().noneMatch(OwnedAppends::decides)) {
             return Future.succeededFuture(Head.UNKNOWN);
         }
-        return database.persist(() -> pool.preparedQuery("select decisions, decisions_hash from runs where id = $1")
-                        .execute(Tuple.of(runId)))
+        return database.persist(
+                        () -> lane.run("select decisions, decisions_hash from runs where id = $1", Tuple.of(runId)))
                 .recover(PgErrors::failed)
                 .map(rows -> {
                     var rowsFound = rows.iterator();

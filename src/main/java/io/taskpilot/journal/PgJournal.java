@@ -59,7 +59,7 @@ public final class PgJournal implements Journal {
         this.database = database;
         var chain = new DecisionChain(chainKey);
         var statement = new AppendStatement(committed, historyWentBack);
-        this.nodes = new Nodes(database.pool());
+        this.nodes = new Nodes(database.shared());
         this.creations = new Creations(database, committed);
         this.owned = new OwnedAppends(database, statement, chain);
         this.unowned = new UnownedAppends(database, statement, chain, committed);
@@ -86,7 +86,7 @@ public final class PgJournal implements Journal {
 
     @Override
     public Future<List<Recorded>> history(UUID runId) {
-        return EventQueries.after(database.pool(), runId, 0, Integer.MAX_VALUE)
+        return EventQueries.after(database.shared(), runId, 0, Integer.MAX_VALUE)
                 .recover(PgErrors::failed)
                 .compose(events -> events.isEmpty()
                         ? Future.failedFuture(Failure.notFound("run"))
@@ -95,9 +95,8 @@ public final class PgJournal implements Journal {
 
     @Override
     public Future<RunStatus> requestCancel(UUID runId) {
-        return database.pool()
-                .preparedQuery(REQUEST_CANCEL)
-                .execute(Tuple.of(runId))
+        return database.shared()
+                .run(REQUEST_CANCEL, Tuple.of(runId))
                 .recover(PgErrors::failed)
                 .compose(rows -> rows.size() == 0
                         ? Future.failedFuture(Failure.notFound("run"))
@@ -118,9 +117,8 @@ public final class PgJournal implements Journal {
 
     @Override
     public Future<List<UUID>> expiredApprovals(int max) {
-        return database.pool()
-                .preparedQuery(EXPIRED_APPROVALS)
-                .execute(Tuple.of(max))
+        return database.shared()
+                .run(EXPIRED_APPROVALS, Tuple.of(max))
                 .recover(PgErrors::failed)
                 .map(rows -> {
                     var runs = new ArrayList<UUID>(rows.size());
@@ -132,12 +130,10 @@ public final class PgJournal implements Journal {
     /** Also makes the partitions of the months to come. */
     @Override
     public Future<Void> cleanUp() {
-        return database.pool()
-                .query(FORGET_KEYS)
-                .execute()
+        return database.shared()
+                .run(FORGET_KEYS)
                 .compose(unused -> nodes.forgetDead())
-                .compose(unused ->
-                        database.pool().query("select make_partitions()").execute())
+                .compose(unused -> database.shared().run("select make_partitions()"))
                 .recover(PgErrors::failed)
                 .mapEmpty();
     }

@@ -46,7 +46,7 @@ public final class PgRunReader implements RunReader {
 
     @Override
     public Future<List<Recorded>> events(UUID runId, long after, int limit) {
-        return EventQueries.after(database.pool(), runId, after, limit)
+        return EventQueries.after(database.shared(), runId, after, limit)
                 .recover(PgErrors::failed)
                 .compose(events -> events.isEmpty() ? known(runId).map(events) : Future.succeededFuture(events));
     }
@@ -119,9 +119,8 @@ public final class PgRunReader implements RunReader {
     }
 
     private <T> Future<T> one(String what, String sql, UUID id, Function<Row, T> view) {
-        return database.pool()
-                .preparedQuery(sql)
-                .execute(Tuple.of(id))
+        return database.shared()
+                .run(sql, Tuple.of(id))
                 .recover(PgErrors::failed)
                 .compose(rows -> rows.size() == 0
                         ? Future.failedFuture(Failure.notFound(what))
@@ -135,9 +134,8 @@ public final class PgRunReader implements RunReader {
             for (var filter : filters) {
                 tuple.addValue(filter);
             }
-            return database.pool()
-                    .preparedQuery(sql)
-                    .execute(tuple)
+            return database.shared()
+                    .run(sql, tuple)
                     .recover(PgErrors::failed)
                     .map(rows -> Cursor.page(kind, page.size(), rows, view));
         });

@@ -70,9 +70,8 @@ final class Reports {
         if (key == null) {
             return Future.failedFuture(Failure.invalid("#by", by + " (expected: agent, model or tenant)"));
         }
-        return database.pool()
-                .preparedQuery(COST.formatted(key))
-                .execute(Tuple.of(PgRunReader.time(since)))
+        return database.shared()
+                .run(COST.formatted(key), Tuple.of(PgRunReader.time(since)))
                 .recover(PgErrors::failed)
                 .map(rows -> {
                     var lines = new ArrayList<CostLine>();
@@ -86,9 +85,8 @@ final class Reports {
     }
 
     Future<GoldenSignals> goldenSignals(Instant since) {
-        return database.pool()
-                .preparedQuery(GOLDEN)
-                .execute(Tuple.of(PgRunReader.time(since)))
+        return database.shared()
+                .run(GOLDEN, Tuple.of(PgRunReader.time(since)))
                 .recover(PgErrors::failed)
                 .map(rows -> {
                     var row = rows.iterator().next();
@@ -103,9 +101,8 @@ final class Reports {
     }
 
     Future<Void> feedback(UUID runId, String principal, boolean correct, String comment) {
-        return database.pool()
-                .preparedQuery(FEEDBACK)
-                .execute(Tuple.of(runId, JsonText.clean(principal), correct, JsonText.clean(comment)))
+        return database.shared()
+                .run(FEEDBACK, Tuple.of(runId, JsonText.clean(principal), correct, JsonText.clean(comment)))
                 .recover(PgErrors::failed)
                 .compose(rows -> {
                     var row = rows.iterator().next();

@@ -3,7 +3,6 @@ package io.taskpilot.journal;
 import io.taskpilot.engine.Journal.TaskConflict;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
-import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 
 /** Changes to tasks that were there before, which other runs may change too: each holds only for the version it knew. */
@@ -19,21 +18,21 @@ final class TaskChanges {
     private TaskChanges() {}
 
     /** In the append's transaction, in order; fails with {@link TaskConflict}, and the transaction with it. */
-    static Future<Void> apply(SqlConnection connection, Append append) {
+    static Future<Void> apply(Sql sql, Append append) {
         var done = Future.<Void>succeededFuture();
         for (var change : append.conditional) {
-            done = done.compose(unused -> apply(connection, change));
+            done = done.compose(unused -> apply(sql, change));
         }
         return done;
     }
 
-    private static Future<Void> apply(SqlConnection connection, TaskChange change) {
+    private static Future<Void> apply(Sql sql, TaskChange change) {
         var task = change.task();
         var statement = task == null
-                ? connection.preparedQuery(DELETE).execute(Tuple.of(change.taskId(), change.version()))
-                : connection
-                        .preparedQuery(UPDATE)
-                        .execute(Tuple.of(
+                ? sql.run(DELETE, Tuple.of(change.taskId(), change.version()))
+                : sql.run(
+                        UPDATE,
+                        Tuple.of(
                                 change.taskId(),
                                 change.version(),
                                 JsonText.clean(task.title()),

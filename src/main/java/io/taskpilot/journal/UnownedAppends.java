@@ -12,7 +12,6 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Row;
-import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.time.Instant;
@@ -55,8 +54,8 @@ final class UnownedAppends {
     }
 
     private Future<RunState> attempt(UUID runId, UUID appendId, Decision decision, Deadline deadline, int failures) {
-        return database.pool()
-                .withTransaction(connection -> locked(connection, runId, appendId, decision))
+        return database.shared()
+                .transaction(sql -> locked(sql, runId, appendId, decision))
                 .onSuccess(unused -> committed.accept(List.of(runId)))
                 .recover(error -> {
                     if (!isWorthRetrying(error) || deadline.hasPassed()) {
@@ -93,17 +92,17 @@ final class UnownedAppends {
         }
     }
 
-    private Future<RunState> locked(SqlConnection connection, UUID runId, UUID appendId, Decision decision) {
-        return connection.preparedQuery(LOCK).execute(Tuple.of(runId)).compose(rows -> {
+    private Future<RunState> locked(Sql sql, UUID runId, UUID appendId, Decision decision) {
+        return sql.run(LOCK, Tuple.of(runId)).compose(rows -> {
             if (rows.size() == 0) {
                 return Future.failedFuture(Failure.notFound("run"));
             }
             var run = rows.iterator().next();
-            var history = EventQueries.lines(connection, runId, 0, Integer.MAX_VALUE);
-            var clock = connection.query("select clock_timestamp()").execute();
+            var history = EventQueries.lines(sql, runId, 0, Integer.MAX_VALUE);
+            var clock = sql.run("select clock_timestamp()");
             return Future.all(history, clock)
                     .compose(unused -> decided(
-                            connection,
+                            sql,
                             run,
                             history.result(),
                             clock.result()
@@ -117,7 +116,7 @@ final class UnownedAppends {
     }
 
     private Future<RunState> decided(
-            SqlConnection connection, Row run, List<Line> history, Instant now, UUID appendId, Decision decision) {
+            Sql sql, Row run, List<Line> history, Instant now, UUID appendId, Decision decision) {
         var state = RunState.of(history.stream().map(Line::recorded).toList());
         if (history.stream().anyMatch(line -> line.appendId().equals(appendId))) {
             return Future.succeededFuture(state); // an earlier try was committed, and its answer lost
@@ -131,15 +130,15 @@ final class UnownedAppends {
         }
         var head = new Head(run.getLong("decisions"), run.getString("decisions_hash"));
         var append = new Append(appendId, state, run.getLong("fence"), true, events, chain, head);
-        return write(connection, append, state);
+        return write(sql, append, state);
     }
 
-    private Future<RunState> write(SqlConnection connection, Append append, RunState before) {
-        return statement.execute(connection, List.of(append)).compose(done -> {
+    private Future<RunState> write(Sql sql, Append append, RunState before) {
+        return statement.execute(sql, List.of(append)).compose(done -> {
             var appended = done.get(append.runId);
             return appended == null
                     ? Future.failedFuture(new LostRun(append.runId))
-                    : TaskChanges.apply(connection, append).map(unused -> dated(append, before, appended));
+                    : TaskChanges.apply(sql, append).map(unused -> dated(append, before, appended));
         });
     }
 

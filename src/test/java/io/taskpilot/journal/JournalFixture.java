@@ -48,7 +48,7 @@ final class JournalFixture implements AutoCloseable {
 
     JournalFixture(PostgresAddress address) {
         this.address = address;
-        database = Database.open(vertx, address, 8);
+        database = Database.open(vertx, address, 8, Duration.ofSeconds(3));
         journal = new PgJournal(database, null, this::signal, wentBack::add);
         reader = new PgRunReader(database, null);
     }

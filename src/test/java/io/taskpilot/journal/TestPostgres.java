@@ -7,11 +7,12 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Comparator;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The database of all tests in this JVM: one real PostgreSQL, started when the first test asks, gone with the JVM. Each
- * test class takes a database of its own, made from a migrated template.
+ * test class takes a database of its own, made from a migrated template. It does not wait for the disk.
  */
 public final class TestPostgres {
     private static final String TEMPLATE = "migrated";
@@ -62,7 +63,7 @@ public final class TestPostgres {
         private static LocalPostgres start() {
             try {
                 var dir = Files.createTempDirectory("taskpilot-test-");
-                var postgres = LocalPostgres.start(dir);
+                var postgres = LocalPostgres.start(dir, Map.of("fsync", "off", "full_page_writes", "off"));
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(postgres, dir), "test-postgres"));
                 execute(postgres.address(), "create database " + TEMPLATE);
                 Migrations.migrate(postgres.address().withDatabase(TEMPLATE));
@@ -74,7 +75,7 @@ public final class TestPostgres {
 
         private static void stop(LocalPostgres postgres, Path dir) {
             try {
-                postgres.close();
+                postgres.crash(); // no checkpoint for what is deleted
                 delete(dir);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);

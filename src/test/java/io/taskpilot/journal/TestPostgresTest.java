@@ -13,6 +13,5 @@ class TestPostgresTest {
         assertThat(TestPostgres.query(database, "select count(*) from nodes")).isEqualTo("1");
         assertThat(TestPostgres.query(TestPostgres.database(), "select count(*) from nodes"))
                 .isEqualTo("0");
-        assertThat(TestPostgres.query(database, "show fsync")).isEqualTo("on");
     }
 }

@@ -1,0 +1,260 @@
+package io.taskpilot.journal;
+
+import static io.taskpilot.journal.JournalFixture.await;
+import static io.taskpilot.journal.JournalFixture.ended;
+import static io.taskpilot.journal.JournalFixture.failure;
+import static io.taskpilot.journal.JournalFixture.request;
+import static io.taskpilot.journal.JournalFixture.started;
+import static io.taskpilot.journal.JournalFixture.turnCompleted;
+import static io.taskpilot.journal.JournalFixture.turnStarted;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.journal.JournalFixture.Owned;
+import io.taskpilot.journal.UnreliableWire.Break;
+import io.taskpilot.run.Ids;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.run.TaskChange;
+import io.vertx.core.Future;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Timeout(120)
+class OutageTest {
+    private UnreliableWire wire;
+    private JournalFixture fixture;
+    private JournalFixture direct;
+
+    @BeforeEach
+    void open() {
+        var address = TestPostgres.database();
+        wire = new UnreliableWire(address);
+        fixture = new JournalFixture(wire.address());
+        direct = new JournalFixture(address);
+        fixture.register();
+    }
+
+    @AfterEach
+    void close() {
+        fixture.close();
+        direct.close();
+        wire.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Break.class)
+    void anAppendIsWrittenExactlyOnceWhereverTheWireBreaks(Break where) {
+        var run = fixture.owned().appended(started());
+        wire.breakAt("agent.started", where);
+
+        run.appended(turnStarted(1));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(run.history()).extracting(Recorded::seq).containsExactly(1L, 2L, 3L);
+        assertThat(run.history().get(2).at()).isEqualTo(run.state.lastAt());
+        run.appended(turnCompleted(1, "and on"));
+    }
+
+    @Test
+    void aWholeBatchSurvivesALostAnswer() {
+        var runs = new ArrayList<Owned>();
+        for (var i = 0; i < 30; i++) {
+            runs.add(fixture.owned());
+        }
+        wire.breakAt("run.started", Break.BEFORE_THE_ANSWER);
+
+        await(Future.all(runs.stream().map(run -> run.append(started())).toList()));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        for (var run : runs) {
+            assertThat(run.history()).hasSize(2);
+            assertThat(await(fixture.reader.run(run.id)).status()).isEqualTo(RunStatus.RUNNING);
+        }
+    }
+
+    @Test
+    void anAppendThatParksIsKnownAgainThoughItGaveTheRunAway() {
+        var run = fixture.owned();
+        wire.breakAt("approval.requested", Break.BEFORE_THE_ANSWER);
+
+        run.parked();
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(run.history()).hasSize(4);
+    }
+
+    @Test
+    void anAppendWithAConditionalChangeIsWrittenOnceThoughItsCommitIsUnknown() {
+        var owner = fixture.owned();
+        owner.appended(started(), JournalFixture.proposed(owner));
+        var taskId = Ids.derived(owner.id, "task");
+        var other = JournalFixture.calling(fixture.owned(), "update_task");
+        var change = new TaskChange(TaskChange.Kind.UPDATE, taskId, 1, JournalFixture.task("Another title"));
+        wire.breakAt("COMMIT", Break.BEFORE_THE_ANSWER);
+
+        other.appended(JournalFixture.returned("update_task", change));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(other.history()).hasSize(7);
+        assertThat(await(fixture.reader.task(taskId)).version()).isEqualTo(2);
+    }
+
+    @Test
+    void anAnswerCountsOnceThoughItsCommitIsUnknown() {
+        var run = fixture.owned().parked();
+        wire.breakAt("COMMIT", Break.BEFORE_THE_ANSWER);
+
+        var state = await(fixture.journal.appendUnowned(run.id, (current, now) -> List.of(ended(RunStatus.CANCELLED))));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(state.status()).isEqualTo(RunStatus.CANCELLED);
+        assertThat(run.history()).hasSize(5);
+    }
+
+    @Test
+    void runsOfAClaimWhoseAnswerWasLostAreFoundByTheNext() {
+        await(direct.journal.create(request(), null, false));
+        assertThat(await(fixture.journal.claim(1))).hasSize(1); // the statement is prepared now
+        var request = request();
+        await(direct.journal.create(request, null, false));
+        wire.breakAt("B", Break.BEFORE_THE_ANSWER); // the bind message of whatever comes next
+
+        assertThat(failure(fixture.journal.claim(1))).hasFieldOrPropertyWithValue("slug", "overload-journal");
+        var claims = await(fixture.journal.claim(10));
+
+        assertThat(claims).singleElement().extracting("runId", "fence").containsExactly(request.runId(), 2L);
+        assertThat(await(fixture.journal.claim(10))).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Break.class,
+            names = {"BEFORE_IT_ARRIVES", "BEFORE_THE_ANSWER"})
+    void aCreationIsWrittenExactlyOnceWhereverTheWireBreaks(Break where) {
+        var request = request();
+        var key = new IdempotencyKey("key-1", "POST /v1/runs", "k1", "body");
+        wire.breakAt("run.accepted", where); // also in the statement that is prepared first
+        var creation = await(fixture.journal.create(request, key, true));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(creation.replayed()).isFalse();
+        assertThat(creation.runId()).isEqualTo(request.runId());
+        assertThat(await(fixture.journal.history(request.runId()))).hasSize(1);
+    }
+
+    @Test
+    void aCreationWhoseCommitIsUnknownIsSentAgain() {
+        fixture.owned(); // the statement is prepared now
+        var request = request("a text of its own");
+        wire.breakAt("a text of its own", Break.BEFORE_THE_ANSWER);
+
+        var creation = await(fixture.journal.create(request, null, true));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(creation.replayed()).isFalse();
+        assertThat(await(fixture.journal.history(request.runId()))).hasSize(1);
+    }
+
+    @Test
+    void newRunsAreRefusedWhileTheDatabaseIsAwayAndTakenWhenItIsBack() {
+        fixture.owned();
+        wire.down();
+
+        assertThat(failure(fixture.journal.create(request(), null, true)))
+                .hasFieldOrPropertyWithValue("slug", "overload-journal");
+        assertThat(failure(fixture.reader.run(request().runId())))
+                .hasFieldOrPropertyWithValue("slug", "overload-journal");
+        assertThat(fixture.database.answers()).isFalse();
+
+        wire.up();
+        awaitAnswers();
+        fixture.owned();
+    }
+
+    @Test
+    void aCreationNobodyWasToldOfIsTakenBack() {
+        fixture.owned();
+        var request = request("never to run");
+        wire.breakAt("never to run", Break.BEFORE_THE_ANSWER);
+        var creation = fixture.journal.create(request, null, true);
+        awaitBreak();
+        wire.down(); // committed, and the two seconds pass
+
+        assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
+
+        wire.up();
+        awaitAnswers();
+        fixture.owned(); // comes after it
+        assertThat(failure(direct.reader.run(request.runId()))).hasFieldOrPropertyWithValue("slug", "caller-not-found");
+        assertThat(TestPostgres.query(
+                        direct.address, "select count(*) from events where run_id = '" + request.runId() + "'"))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void runningRunsWaitForTheDatabaseAndGoOnWithoutAGap() {
+        var runs = new ArrayList<Owned>();
+        for (var i = 0; i < 20; i++) {
+            runs.add(fixture.owned().appended(started()));
+        }
+        wire.down();
+        var appends = runs.stream().map(run -> run.append(turnStarted(1))).toList();
+        awaitAway();
+        assertThat(appends).noneMatch(Future::isComplete);
+
+        wire.up();
+        await(Future.all(appends));
+
+        for (var run : runs) {
+            assertThat(run.history())
+                    .extracting(Recorded::seq)
+                    .containsExactlyElementsOf(
+                            LongStream.rangeClosed(1, 3).boxed().toList());
+        }
+    }
+
+    @Test
+    void onePendingAppendTooManyIsRefusedRatherThanHeld() {
+        var big = "x".repeat(900_000);
+        var runs = new ArrayList<Owned>();
+        for (var i = 0; i < 80; i++) {
+            runs.add(fixture.owned().appended(started(), turnStarted(1)));
+        }
+        wire.down();
+
+        var appends =
+                runs.stream().map(run -> run.append(turnCompleted(1, big))).toList();
+        var refused = appends.stream().filter(Future::failed).toList();
+
+        assertThat(refused).isNotEmpty().hasSizeLessThan(20);
+        assertThat(refused.get(0).cause()).hasFieldOrPropertyWithValue("slug", "overload-journal");
+        wire.up();
+        await(Future.all(appends.stream().filter(append -> !append.failed()).toList()));
+    }
+
+    private void awaitAnswers() {
+        while (!fixture.database.answers()) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private void awaitAway() {
+        while (fixture.database.answers()) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private void awaitBreak() {
+        while (wire.breaks() == 0) {
+            Thread.onSpinWait();
+        }
+    }
+}
