@@ -42,7 +42,7 @@ final class Cli {
                 .addSubcommand(
                         new CommandLine(new DecisionsCommand(shell)).addSubcommand(new DecisionsCommand.Verify(shell)))
                 .addSubcommand(new MigrateCommand(shell, jobs))
-                .addSubcommand(new CommandLine(new KeysCommand()).addSubcommand(new KeysCommand.Hash(shell, jobs)))
+                .addSubcommand(new CommandLine(new KeysCommand()).addSubcommand(new KeysCommand.Hash(shell)))
                 .addSubcommand(new CommandLine(new ConfigCommand())
                         .addSubcommand(new ConfigCommand.Print(shell))
                         .addSubcommand(new ConfigCommand.Describe(shell)))

@@ -10,11 +10,5 @@ import java.util.function.ToIntFunction;
  *
  * @param start a server in this process; blocks until it accepts
  * @param migrate brings the database at that URL up to date; the number of migrations that ran
- * @param makeKey a fresh API key, hashed under the server's secret
  */
-record Jobs(
-        Function<TaskPilotConfig, LocalServer> start, ToIntFunction<Secret> migrate, Function<Secret, NewKey> makeKey) {
-
-    /** @param key to be shown once */
-    record NewKey(String key, String prefix, String hash) {}
-}
+record Jobs(Function<TaskPilotConfig, LocalServer> start, ToIntFunction<Secret> migrate) {}

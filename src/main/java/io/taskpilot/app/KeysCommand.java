@@ -1,9 +1,11 @@
 package io.taskpilot.app;
 
+import io.taskpilot.config.Secret;
+import io.taskpilot.gateway.ApiKeys;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -16,12 +18,7 @@ final class KeysCommand {
             description = "Makes a key. Shows it once, on the standard error; prints its entry for auth.keysFile.",
             footer = {"", "As in: taskpilot keys hash --id ci --scope runs:write --scope runs:read >> conf/keys.yaml"})
     static final class Hash implements Callable<Integer> {
-        private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9_.@-]{1,64}");
-        private static final List<String> SCOPES =
-                List.of("runs:write", "runs:read", "approvals:decide", "decisions:read", "policy:evaluate", "admin");
-
         private final Shell shell;
-        private final Jobs jobs;
 
         @Mixin
         private ConfigOptions config = new ConfigOptions();
@@ -41,63 +38,42 @@ final class KeysCommand {
         @Option(names = "--json", description = "The key and its entry as JSON, on the standard output.")
         private boolean json;
 
-        Hash(Shell shell, Jobs jobs) {
+        Hash(Shell shell) {
             this.shell = shell;
-            this.jobs = jobs;
         }
 
         @Override
         public Integer call() {
-            check();
             var secret = config.load(shell).config().auth().secret();
             if (secret == null) {
                 throw new UsageFailure("auth.secret: missing (expected: what the server will hash keys with, "
                         + "as in TASKPILOT_AUTH_SECRET_FILE; `openssl rand -hex 32` makes one)");
             }
-            var made = jobs.makeKey().apply(secret);
+            var made = ApiKeys.make(secret);
+            var entry = new LinkedHashMap<String, Object>();
+            entry.put("id", id);
+            entry.put("prefix", made.prefix());
+            entry.put("hash", made.hash());
+            entry.put("scopes", scopes);
+            entry.put("roles", roles);
+            check(entry, secret);
             if (json) {
-                shell.out()
-                        .println(ApiClient.json(Map.of(
-                                "key",
-                                made.key(),
-                                "id",
-                                id,
-                                "prefix",
-                                made.prefix(),
-                                "hash",
-                                made.hash(),
-                                "scopes",
-                                scopes,
-                                "roles",
-                                roles)));
-                return ExitCode.OK;
+                entry.put("key", made.key());
+                shell.out().println(ApiClient.json(entry));
+            } else {
+                shell.err().println("the key, shown this once: " + made.key());
+                shell.out().println("- " + ApiClient.json(entry)); // JSON is YAML
             }
-            shell.err().println("the key, shown this once: " + made.key());
-            shell.out().println("- id: " + id);
-            shell.out().println("  prefix: " + made.prefix());
-            shell.out().println("  hash: " + made.hash());
-            shell.out()
-                    .println("  scopes: ["
-                            + String.join(
-                                    ", ",
-                                    scopes.stream().map(s -> "\"" + s + "\"").toList()) + "]");
-            shell.out().println("  roles: [" + String.join(", ", roles) + "]");
             return ExitCode.OK;
         }
 
-        private void check() {
-            if (!NAME.matcher(id).matches()) {
-                throw new UsageFailure("--id: '%s' (expected: 1..64 of letters, digits and . _ @ -)".formatted(id));
+        /** By the server's own reader, so that what is printed is what it takes. */
+        private static void check(Map<String, Object> entry, Secret secret) {
+            try {
+                ApiKeys.parse(ApiClient.json(List.of(entry)), secret);
+            } catch (IllegalArgumentException e) {
+                throw new UsageFailure(String.valueOf(e.getMessage()).replace("keys[0].", "--"));
             }
-            scopes.stream().filter(scope -> !SCOPES.contains(scope)).findFirst().ifPresent(scope -> {
-                throw new UsageFailure("--scope: '%s' (expected: %s)".formatted(scope, String.join(", ", SCOPES)));
-            });
-            roles.stream()
-                    .filter(role -> !NAME.matcher(role).matches())
-                    .findFirst()
-                    .ifPresent(role -> {
-                        throw new UsageFailure("--role: '%s' (expected: a name such as approver)".formatted(role));
-                    });
         }
     }
 }

@@ -1,8 +1,6 @@
 package io.taskpilot.app;
 
-import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
-import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.journal.Migrations;
 import io.taskpilot.journal.PostgresAddress;
 
@@ -11,7 +9,7 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
-        var jobs = new Jobs(Main::start, Main::migrate, Main::makeKey);
+        var jobs = new Jobs(Main::start, url -> Migrations.migrate(PostgresAddress.parse(url)));
         // Vert.x threads are not daemons: without exit, a half-started process would stay up
         System.exit(new Cli(Shell.ofProcess(), jobs).run(args));
     }
@@ -19,14 +17,5 @@ public final class Main {
     private static LocalServer start(TaskPilotConfig config) {
         var server = Server.start(config);
         return new LocalServer(server.url(), server.managementUrl(), server.engines(), server::close);
-    }
-
-    private static int migrate(Secret url) {
-        return Migrations.migrate(PostgresAddress.parse(url));
-    }
-
-    private static Jobs.NewKey makeKey(Secret secret) {
-        var made = ApiKeys.make(secret);
-        return new Jobs.NewKey(made.key(), made.prefix(), made.hash());
     }
 }

@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.RunEvent;
@@ -34,8 +35,16 @@ final class Script {
         json.put("at", now.toString());
         json.put("attempt", 1);
         json.put("data", EventCodec.data(event));
-        events.add(ApiClient.JSON.valueToTree(json));
+        events.add(overTheWire(json));
         return this;
+    }
+
+    private static JsonNode overTheWire(Object json) {
+        try {
+            return ApiClient.JSON.readTree(ApiClient.json(json));
+        } catch (JsonProcessingException e) {
+            throw new AssertionError(e);
+        }
     }
 
     List<JsonNode> events() {

@@ -1,0 +1,290 @@
+package io.taskpilot.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.core.joran.spi.JoranException;
+import io.taskpilot.config.Secret;
+import io.taskpilot.gateway.ApiKeys;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CliTest {
+    private static final String SECRET = "0123456789abcdef0123456789abcdef";
+    private static final String APPROVAL = """
+            {"id": "apr_1", "run_id": "run_1", "status": "pending", "kind": "tool_call", "agent": "ExecutorAgent",
+             "tool": "create_task", "arguments": {"title": "x"}, "rule": "sensitive_high", "answered": null,
+             "expires_at": "2026-11-23T13:00:00.123Z"}
+            """;
+
+    @TempDir
+    private Path dir;
+
+    private CommandRun command;
+
+    @AfterAll
+    static void restoreLogging() throws JoranException {
+        CommandRun.restoreLogging();
+    }
+
+    @BeforeEach
+    void makeCommand() {
+        command = new CommandRun(dir);
+    }
+
+    @Test
+    void aWrongConfigurationIsTwoAndNamesEveryMistake() {
+        command.environment.put("TASKPILOT_HTTP_PORT", "x");
+
+        var end = command.run("serve", "--set", "http.host=0.0.0.0");
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err().lines())
+                .hasSize(3)
+                .contains("  http.port: 'x' (expected: 0..65535), from TASKPILOT_HTTP_PORT")
+                .anyMatch(line -> line.startsWith("  http.host: '0.0.0.0' (expected: a loopback address"));
+    }
+
+    @Test
+    void aServerThatCannotStartSaysWhyInOneLine() {
+        command.start = config -> {
+            throw new IllegalStateException("the data directory is in use", new IOException("lock"));
+        };
+
+        var end = command.run("serve");
+
+        assertThat(end.code()).isEqualTo(1);
+        assertThat(end.err())
+                .contains("taskpilot: the data directory is in use: lock\n")
+                .doesNotContain("\tat ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "bogus",
+                "run",
+                "sleep",
+                "sleep soon",
+                "keys",
+                "keys hash --scope all",
+                "migrate",
+                "approve nope"
+            })
+    void wrongUsageIsTwo(String line) {
+        var end = command.run(line.isEmpty() ? new String[0] : line.split(" "));
+
+        assertThat(end.code()).isEqualTo(line.startsWith("approve") ? 1 : 2);
+        assertThat(end.err()).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "serve",
+                "run",
+                "approvals",
+                "approve",
+                "reject",
+                "answer",
+                "decisions",
+                "migrate",
+                "keys",
+                "config",
+                "health",
+                "sleep"
+            })
+    void everyCommandExplainsItself(String name) {
+        var end = command.run(name, "--help");
+
+        assertThat(end.code()).isZero();
+        assertThat(end.out()).startsWith("Usage: taskpilot " + name);
+        assertThat(command.run("--help").out()).contains("  " + name + " ");
+    }
+
+    @Test
+    void configPrintShowsWhereEachValueIsFromAndNoSecret() {
+        command.environment.put("OPENAI_API_KEY", "sk-tell-no-one");
+
+        var end = command.run("config", "print", "--set", "http.port=9000");
+
+        assertThat(end.code()).isZero();
+        assertThat(end.out())
+                .containsPattern("(?m)^environment +test +.*taskpilot.yaml$")
+                .containsPattern("(?m)^http.port +9000 +a flag$")
+                .containsPattern("(?m)^http.host +127.0.0.1 +default$")
+                .containsPattern("(?m)^llm.apiKey +\\*{3} +OPENAI_API_KEY$")
+                .doesNotContain("tell-no-one");
+        assertThat(command.run("config", "print", "--json").out())
+                .contains("\"llm.apiKey\":{\"value\":\"***\"")
+                .doesNotContain("tell-no-one");
+    }
+
+    @Test
+    void theKeyOfKeysHashIsApartFromItsEntry() {
+        command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
+
+        var end = command.run("keys", "hash", "--id", "ci", "--scope", "runs:write", "--role", "approver");
+
+        assertThat(end.code()).isZero();
+        var key = end.err().strip().replaceAll(".*: ", "");
+        assertThat(key).matches("tp_[a-z0-9]{8}_[\\w-]{43}");
+        assertThat(end.out())
+                .contains("\"id\":\"ci\"", "\"scopes\":[\"runs:write\"],\"roles\":[\"approver\"]")
+                .contains("\"hash\":\"" + ApiKeys.hash(new Secret(SECRET), key) + "\"")
+                .doesNotContain(key);
+        assertThat(ApiKeys.parse(
+                                end.out()
+                                        + end.out().replace("ci", "x").replaceAll("\"prefix\":\"..", "\"prefix\":\"00"),
+                                new Secret(SECRET))
+                        .size())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void keysHashNeedsTheServersSecret() {
+        var end = command.run("keys", "hash");
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err()).contains("auth.secret: missing");
+    }
+
+    @Test
+    void migrateTakesTheConfiguredDatabase() {
+        command.environment.put("TASKPILOT_POSTGRES_URL", "postgresql://u:p@db/x");
+
+        var end = command.run("migrate");
+
+        assertThat(end.out()).isEqualTo("up to date, after 2 migrations\n");
+        assertThat(command.migrated).hasSize(1);
+    }
+
+    @Test
+    void clientsSayWhenThereIsNoServer() {
+        var end = command.run("approvals");
+
+        assertThat(end.code()).isEqualTo(1);
+        assertThat(end.err()).contains("no server runs on this data directory: start one with `taskpilot serve`");
+    }
+
+    @Test
+    void approvalsShowsWhatWouldRun() {
+        try (var server = new FakeServer(List.of())
+                .answering("/v1/approvals", 200, "{\"items\": [" + APPROVAL + "], \"next_cursor\": null}")
+                .answering("/v1/approvals/apr_1", 200, APPROVAL)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("approvals").out()).isEqualTo("""
+                            approval  expires               rule            would run
+                            apr_1     2026-11-23T13:00:00Z  sensitive_high  create_task {"title":"x"}
+                            """);
+            assertThat(command.run("approvals", "apr_1").out())
+                    .contains("tool:              create_task\n")
+                    .contains("  title:")
+                    .doesNotContain("answered");
+            assertThat(server.seen.get(0).path()).isEqualTo("/v1/approvals?status=pending&limit=200");
+        }
+    }
+
+    @Test
+    void answersGoWhereTheyBelong() throws IOException {
+        try (var server = new FakeServer(List.of()).answering("/v1/approvals/apr_1/answer", 200, APPROVAL)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("approve", "apr_1", "--reason", "fine").out())
+                    .isEqualTo("apr_1: approve; the run goes on (run_1)\n");
+            command.run("reject", "apr_1");
+            command.run("answer", "apr_1", "mark_done", "--result", "{\"status\": 200}");
+
+            assertThat(server.seen)
+                    .extracting(FakeServer.Seen::body)
+                    .containsExactly(
+                            "{\"answer\":\"approve\",\"reason\":\"fine\"}",
+                            "{\"answer\":\"reject\",\"reason\":\"\"}",
+                            "{\"answer\":\"mark_done\",\"reason\":\"\",\"result\":{\"status\":200}}");
+        }
+    }
+
+    @Test
+    void aSecondAnswerIsRefusedInTheServersWords() {
+        var problem = "{\"type\": \"/problems/caller-approval-answered\", \"detail\": \"answered by ops: approve\"}";
+        try (var server = new FakeServer(List.of()).answering("/v1/approvals/apr_1/answer", 409, problem)) {
+            var end = command.run("reject", "apr_1", "--server", server.url().toString());
+
+            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.err()).isEqualTo("taskpilot: answered by ops: approve (409 caller-approval-answered)\n");
+        }
+    }
+
+    @Test
+    void verifyTellsABrokenChainByItsExitCode() {
+        try (var server = new FakeServer(List.of())
+                .answering("/v1/decisions/verify", 200, "{\"chains\": 2, \"rows\": 7, \"broken\": []}")) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("decisions", "verify"))
+                    .isEqualTo(new CommandRun.End(0, "intact: 7 decisions in 2 chains\n", ""));
+            server.answering(
+                    "/v1/decisions/verify", 200, "{\"chains\": 2, \"rows\": 7, \"broken\": [\"dec_1: changed\"]}");
+            assertThat(command.run("decisions", "verify"))
+                    .isEqualTo(new CommandRun.End(1, "BROKEN: 7 decisions in 2 chains\n  dec_1: changed\n", ""));
+        }
+    }
+
+    @Test
+    void decisionsAreFiltered() {
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions", 200, "{\"items\": []}")) {
+            command.run("decisions", "--server", server.url().toString(), "--run", "run_1", "--result", "deny");
+
+            assertThat(server.seen.get(0).path()).isEqualTo("/v1/decisions?run_id=run_1&result=deny&limit=50");
+        }
+    }
+
+    @Test
+    void healthIsZeroOrOne() {
+        try (var server = new FakeServer(List.of())) {
+            var port = "http.managementPort=" + server.url().getPort();
+
+            assertThat(command.run("health", "--set", port).code()).isZero();
+            server.answering("/health/live", 503, "");
+            assertThat(command.run("health", "--set", port).code()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void theRecordOfAServerIsPrivateAndRemovedByItsOwnerOnly() throws IOException {
+        var data = dir.resolve("data");
+        var mine = new ServerRecord(URI.create("http://127.0.0.1:1"), URI.create("http://127.0.0.1:2"), 3);
+        var theirs = new ServerRecord(mine.url(), mine.managementUrl(), 4);
+
+        theirs.write(data);
+        mine.write(data);
+        theirs.remove(data);
+
+        assertThat(ServerRecord.read(data)).contains(mine);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(data.resolve("server.json"))))
+                .isEqualTo("rw-------");
+        mine.remove(data);
+        assertThat(data).isEmptyDirectory();
+    }
+
+    @Test
+    void aKeyIsReadFromItsFile() throws IOException {
+        Files.writeString(dir.resolve("key"), "tp_1\n");
+        try (var server = new FakeServer(List.of()).answering("/v1/approvals", 200, "{\"items\": []}")) {
+            command.run("approvals", "--server", server.url().toString(), "--api-key-file", "key");
+
+            assertThat(server.seen.get(0).headers()).containsEntry("Authorization", "Bearer tp_1");
+        }
+    }
+}
