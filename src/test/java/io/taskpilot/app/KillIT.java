@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import static io.taskpilot.app.ApiUser.types;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -34,12 +35,12 @@ class KillIT {
             for (var moment : List.of("agent.started", "task.proposed", "review.completed", "tool.completed")) {
                 var title = "Survive " + moment;
                 titles.add(title);
-                var runId = server.submit("Create a low priority task \"" + title + "\"");
-                var seen = server.follow(
-                        runId, 0, event -> event.path("type").asText().equals(moment));
+                var runId = server.user().submit("Create a low priority task \"" + title + "\"");
+                var seen = server.user()
+                        .follow(runId, 0, event -> event.path("type").asText().equals(moment));
                 server.kill();
                 server = ServerProcess.start(data, SLOW);
-                seen.addAll(server.follow(runId, last(seen), ServerProcess::isTerminal));
+                seen.addAll(server.user().follow(runId, last(seen), ApiUser::isTerminal));
                 assertWhole(seen, moment);
             }
             assertThat(titlesOf(server)).as("each effect happened once").containsExactlyInAnyOrderElementsOf(titles);
@@ -63,25 +64,29 @@ class KillIT {
         var data = directory.resolve("data");
         var server = ServerProcess.start(data, settings);
         try {
-            var runId = server.submit("Create a low priority task \"Tell them\" and notify the team");
-            var seen = server.follow(runId, 0, event -> isStartOf(event, "notify_external_system"));
+            var runId = server.user().submit("Create a low priority task \"Tell them\" and notify the team");
+            var seen = server.user().follow(runId, 0, event -> isStartOf(event, "notify_external_system"));
             while (deliveries.isEmpty()) {
                 Thread.onSpinWait();
             }
             server.kill();
             server = ServerProcess.start(data, settings);
-            seen.addAll(server.follow(
-                    runId, last(seen), event -> event.path("type").asText().equals("approval.requested")));
+            seen.addAll(server.user()
+                    .follow(
+                            runId,
+                            last(seen),
+                            event -> event.path("type").asText().equals("approval.requested")));
             assertThat(types(seen)).endsWith("tool.outcome_unknown", "approval.requested");
             assertThat(deliveries.values()).hasSize(1).allMatch(count -> count.get() == 1);
 
             var approval =
                     seen.get(seen.size() - 1).path("data").path("approval_id").asText();
             var answer = "{\"answer\": \"mark_done\", \"reason\": \"they have it\", \"result\": {\"status\": 200}}";
-            assertThat(server.send("POST", "/v1/approvals/" + approval + "/answer", answer)
+            assertThat(server.user()
+                            .send("POST", "/v1/approvals/" + approval + "/answer", answer)
                             .statusCode())
                     .isEqualTo(200);
-            seen.addAll(server.follow(runId, last(seen), ServerProcess::isTerminal));
+            seen.addAll(server.user().follow(runId, last(seen), ApiUser::isTerminal));
             assertThat(types(seen)).last().isEqualTo("run.succeeded");
             assertThat(seen.stream().map(event -> event.path("seq").asLong()))
                     .containsExactlyElementsOf(upTo(seen.size()));
@@ -116,14 +121,14 @@ class KillIT {
     void sigtermEndsTheServerInOrder() throws Exception {
         var data = directory.resolve("data");
         var server = ServerProcess.start(data, SLOW);
-        var runId = server.submit("Create a low priority task \"Outlive a restart\"");
-        server.follow(runId, 0, event -> event.path("type").asText().equals("agent.started"));
+        var runId = server.user().submit("Create a low priority task \"Outlive a restart\"");
+        server.user().follow(runId, 0, event -> event.path("type").asText().equals("agent.started"));
 
         assertThat(server.stop()).isEqualTo(143);
         assertThat(data.resolve("server.json")).doesNotExist();
 
         try (var again = ServerProcess.start(data, SLOW)) {
-            var all = again.follow(runId, 0, ServerProcess::isTerminal);
+            var all = again.user().follow(runId, 0, ApiUser::isTerminal);
             assertThat(types(all)).contains("run.resumed").last().isEqualTo("run.succeeded");
             assertThat(all.get(all.size() - 1).path("attempt").asInt()).isEqualTo(1);
         }
@@ -154,13 +159,9 @@ class KillIT {
                 && event.path("data").path("tool").asText().equals(tool);
     }
 
-    private static List<String> types(List<JsonNode> events) {
-        return events.stream().map(event -> event.path("type").asText()).toList();
-    }
-
     private static List<String> titlesOf(ServerProcess server) throws Exception {
         var titles = new ArrayList<String>();
-        server.get("/v1/tasks?limit=200").path("items").forEach(task -> {
+        server.user().get("/v1/tasks?limit=200").path("items").forEach(task -> {
             assertThat(task.path("status").asText()).isEqualTo("executed");
             titles.add(task.path("title").asText());
         });
