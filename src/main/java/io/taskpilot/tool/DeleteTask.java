@@ -12,7 +12,7 @@ import java.util.Map;
 
 /** Deletes a task, one at a time. The shipped policy never allows it. */
 public final class DeleteTask implements Tool {
-    private static final Spec SPEC = new Spec(
+    static final Spec SPEC = new Spec(
             "delete_task",
             "Deletes one task.",
             TaskFields.schema(Map.of("task_id", TaskFields.TASK_ID), List.of("task_id")),

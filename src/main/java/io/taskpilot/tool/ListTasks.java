@@ -15,7 +15,7 @@ import java.util.Map;
 /** Lists tasks, newest first; without their descriptions, which would crowd a prompt. */
 public final class ListTasks implements Tool {
     private static final int DEFAULT_LIMIT = 20;
-    private static final Spec SPEC = new Spec(
+    static final Spec SPEC = new Spec(
             "list_tasks",
             "Lists tasks, newest first, by status and priority if these are given.",
             TaskFields.schema(

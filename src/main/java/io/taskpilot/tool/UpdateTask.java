@@ -14,7 +14,7 @@ import java.util.Map;
 
 /** Changes a task, provided that it is still at the version that was read when the change is recorded. */
 public final class UpdateTask implements Tool {
-    private static final Spec SPEC = new Spec(
+    static final Spec SPEC = new Spec(
             "update_task",
             "Changes the title, priority or description of a task; what is left out stays as it is.",
             parameters(),
