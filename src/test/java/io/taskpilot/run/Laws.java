@@ -12,7 +12,6 @@ import io.taskpilot.run.RunEvent.PolicyDecided;
 import io.taskpilot.run.RunEvent.Resumed;
 import io.taskpilot.run.RunEvent.ReviewCompleted;
 import io.taskpilot.run.RunEvent.ToolCompleted;
-import io.taskpilot.run.RunEvent.ToolOutcomeUnknown;
 import io.taskpilot.run.RunEvent.ToolStarted;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,7 +31,7 @@ final class Laws {
     private final List<RunEvent> events;
     private final WorkflowSettings settings;
     private final RunState end;
-    private final Map<String, ToolCall> calls = new LinkedHashMap<>();
+    private final Map<String, CallLife> lives = new LinkedHashMap<>();
 
     private Laws(List<List<Recorded>> appends, WorkflowSettings settings, RunState end) {
         this.appends = appends;
@@ -42,9 +41,10 @@ final class Laws {
         this.end = end;
         all(AgentCompleted.class).forEach(completed -> {
             if (completed.answer() instanceof AgentAnswer.Calls answer) {
-                answer.calls().forEach(call -> calls.put(call.id(), call));
+                answer.calls().forEach(call -> lives.put(call.id(), new CallLife(call, end)));
             }
         });
+        lives.values().forEach(life -> appends.forEach(life::follow));
     }
 
     static void hold(Simulation run) {
@@ -53,8 +53,9 @@ final class Laws {
         laws.endsOnceAndLast();
         laws.endIsWhatItsCauseSays();
         laws.railsComeFirst();
+        laws.modelCallsAreBracketed();
         laws.parksWhileAPersonIsAsked();
-        laws.calls.keySet().forEach(laws::callObeys);
+        laws.lives.values().forEach(CallLife::ends);
         laws.refusalsAreFinal();
         laws.limitOfCallsHolds();
         laws.everyVerdictIsOneDecision();
@@ -112,32 +113,11 @@ final class Laws {
             assertThat(terminal).containsExactly((Ended) events.get(events.size() - 1));
             assertThat(end.status()).isEqualTo(terminal.get(0).status());
             assertThat(terminal.get(0).unsettled())
-                    .isEqualTo(calls.keySet().stream().filter(this::isUnsettled).toList());
+                    .isEqualTo(lives.values().stream()
+                            .filter(CallLife::isUnsettled)
+                            .map(CallLife::id)
+                            .toList());
         }
-    }
-
-    private boolean isUnsettled(String id) {
-        var unsettled = false;
-        for (var event : events) {
-            if (event instanceof ToolStarted started && started.callId().equals(id)) {
-                unsettled = started.external();
-            } else if (event instanceof ToolCompleted completed
-                    && completed.callId().equals(id)) {
-                unsettled = false;
-            } else if (event instanceof ApprovalDecided decided && decided.answer() == ApprovalAnswer.MARK_DONE) {
-                unsettled &= !asked(decided).call().id().equals(id);
-            }
-        }
-        return unsettled;
-    }
-
-    private ApprovalRequested asked(ApprovalDecided decided) {
-        return all(ApprovalRequested.class)
-                .filter(asked -> asked.approvalId().equals(decided.approvalId()))
-                .reduce((one, other) -> {
-                    throw new AssertionError("asked twice: " + one.approvalId());
-                })
-                .orElseThrow();
     }
 
     /** {@code rejected} and {@code blocked} come from verdicts only, and a lack of one never passes for success. */
@@ -205,6 +185,20 @@ final class Laws {
         }
     }
 
+    private void modelCallsAreBracketed() {
+        AgentStarted open = null;
+        for (var event : events) {
+            if (event instanceof AgentStarted started) {
+                open = started;
+            } else if (event instanceof Resumed) {
+                open = null; // the call died with its node
+            } else if (event instanceof AgentCompleted completed) {
+                assertThat(open).isEqualTo(new AgentStarted(completed.agent(), completed.turn()));
+                open = null;
+            }
+        }
+    }
+
     private void parksWhileAPersonIsAsked() {
         var state = RunState.empty();
         for (var append : appends) {
@@ -221,103 +215,6 @@ final class Laws {
                 }
             }
         }
-    }
-
-    /** One call's life, event by event. */
-    private void callObeys(String id) {
-        var call = Objects.requireNonNull(calls.get(id));
-        PolicyDecided verdict = null;
-        ToolStarted started = null;
-        ApprovalRequested held = null;
-        ApprovalDecided answered = null;
-        var unknown = false;
-        var resumed = false;
-        var over = false;
-        for (var append : appends) {
-            for (var i = 0; i < append.size(); i++) {
-                var event = append.get(i).event();
-                if (event instanceof Resumed) {
-                    resumed = true;
-                } else if (event instanceof PolicyDecided decided
-                        && decided.call().id().equals(id)) {
-                    assertThat(over).isFalse();
-                    assertThat(decided.call()).isEqualTo(call);
-                    assertThat(verdict == null || !isDenial(verdict)).isTrue();
-                    verdict = decided;
-                } else if (event instanceof ApprovalRequested asked
-                        && asked.call().id().equals(id)) {
-                    assertThat(asked.call()).isEqualTo(call);
-                    held = asked;
-                } else if (event instanceof ApprovalDecided decided && held != null && isFor(decided, held)) {
-                    answered = decided;
-                    over |= decided.answer() == ApprovalAnswer.MARK_DONE
-                            || decided.answer().decision() == DecisionResult.DENY;
-                } else if (event instanceof ToolStarted start && start.callId().equals(id)) {
-                    assertThat(over).as("%s settled", id).isFalse();
-                    assertThat(i).isPositive();
-                    assertThat(append.get(i - 1).event()).isSameAs(verdict);
-                    assertThat(Objects.requireNonNull(verdict).verdict().result())
-                            .isEqualTo(DecisionResult.ALLOW);
-                    assertThat(start.key()).isEqualTo(call.key(World.RUN));
-                    assertThat(resumed || unknown || started == null).isTrue();
-                    if (started != null && started.external() && !started.repeatable()) {
-                        assertThat(unknown).isTrue();
-                        assertThat(answers(id)).contains(ApprovalAnswer.RETRY);
-                    }
-                    if (unknown && !start.repeatable()) {
-                        assertThat(Objects.requireNonNull(answered).answer())
-                                .isIn(ApprovalAnswer.RETRY, ApprovalAnswer.APPROVE);
-                    }
-                    if (held != null) {
-                        assertThat(Objects.requireNonNull(answered).approvalId())
-                                .isEqualTo(held.approvalId());
-                        assertThat(held.digest()).isEqualTo(call.digest(World.RUN));
-                        assertThat(Roles.anyOf(answered.roles(), held.roles())).isTrue();
-                    }
-                    if (end.request().requireApproval()
-                            || (call.tool().equals(Workflow.CREATE_TASK) && !isProposed(call))) {
-                        assertThat(held).as("%s needs an approval", id).isNotNull();
-                    }
-                    started = start;
-                    unknown = false;
-                    resumed = false;
-                } else if (event instanceof ToolOutcomeUnknown lost
-                        && lost.callId().equals(id)) {
-                    assertThat(started).isNotNull();
-                    assertThat(unknown).as("%s reported once", id).isFalse();
-                    unknown = true;
-                } else if (event instanceof ToolCompleted completed
-                        && completed.callId().equals(id)) {
-                    assertThat(started).isNotNull();
-                    assertThat(over).isFalse();
-                    over = true;
-                }
-            }
-        }
-        if (end.status().isTerminal() && isUnsettled(id)) {
-            assertThat(unknown).as("%s reported", id).isTrue();
-        }
-        if (verdict != null && verdict.verdict().result() == DecisionResult.ALLOW) {
-            assertThat(started).as("no allow that is not started").isNotNull();
-        }
-    }
-
-    private static boolean isFor(ApprovalDecided decided, ApprovalRequested asked) {
-        return decided.approvalId().equals(asked.approvalId());
-    }
-
-    private List<ApprovalAnswer> answers(String id) {
-        return all(ApprovalDecided.class)
-                .filter(decided -> asked(decided).call().id().equals(id))
-                .map(ApprovalDecided::answer)
-                .toList();
-    }
-
-    private boolean isProposed(ToolCall call) {
-        var proposal = Objects.requireNonNull(end.proposal());
-        var arguments = new LinkedHashMap<>(call.arguments());
-        arguments.putIfAbsent("description", "");
-        return arguments.equals(proposal.arguments());
     }
 
     private void refusalsAreFinal() {
@@ -346,7 +243,7 @@ final class Laws {
         var started = new HashSet<String>();
         all(ToolStarted.class).forEach(start -> started.add(start.callId()));
         assertThat(started.size()).isLessThanOrEqualTo(settings.maxToolCalls());
-        if (calls.size() > settings.maxToolCalls() && end.ended() != null) {
+        if (lives.size() > settings.maxToolCalls() && end.ended() != null) {
             assertThat(end.status()).isNotEqualTo(RunStatus.SUCCEEDED);
         }
     }

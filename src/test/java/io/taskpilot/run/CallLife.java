@@ -1,0 +1,174 @@
+package io.taskpilot.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskpilot.run.RunEvent.ApprovalDecided;
+import io.taskpilot.run.RunEvent.ApprovalRequested;
+import io.taskpilot.run.RunEvent.PolicyDecided;
+import io.taskpilot.run.RunEvent.Resumed;
+import io.taskpilot.run.RunEvent.ToolCompleted;
+import io.taskpilot.run.RunEvent.ToolOutcomeUnknown;
+import io.taskpilot.run.RunEvent.ToolStarted;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Follows one tool call through a history, and objects to what must not happen to it. */
+final class CallLife {
+    private final ToolCall call;
+    private final RunState end;
+    private @Nullable PolicyDecided verdict;
+    private @Nullable ToolStarted started;
+    private @Nullable ApprovalRequested asked;
+    private @Nullable ApprovalDecided answered;
+    private boolean retryAllowed;
+    private boolean unknown;
+    private boolean resumed;
+    private boolean over;
+    private boolean unsettled;
+
+    CallLife(ToolCall call, RunState end) {
+        this.call = call;
+        this.end = end;
+    }
+
+    String id() {
+        return call.id();
+    }
+
+    /** Its effect may or may not have happened. */
+    boolean isUnsettled() {
+        return unsettled;
+    }
+
+    void follow(List<Recorded> append) {
+        RunEvent before = null;
+        for (var recorded : append) {
+            follow(recorded, before);
+            before = recorded.event();
+        }
+    }
+
+    private void follow(Recorded recorded, @Nullable RunEvent before) {
+        var event = recorded.event();
+        if (event instanceof Resumed) {
+            resumed = true;
+        } else if (event instanceof PolicyDecided decided
+                && isMine(decided.call().id())) {
+            decided(decided);
+        } else if (event instanceof ApprovalRequested request
+                && isMine(request.call().id())) {
+            assertThat(request.call()).isEqualTo(call);
+            asked = request;
+        } else if (event instanceof ApprovalDecided answer && isMine(answer)) {
+            answered(answer);
+        } else if (event instanceof ToolStarted start && isMine(start.callId())) {
+            assertThat(before).as("allowed in the same append").isNotNull().isSameAs(verdict);
+            started(start, recorded.at());
+        } else if (event instanceof ToolOutcomeUnknown lost && isMine(lost.callId())) {
+            assertThat(started).isNotNull();
+            assertThat(unknown).as("%s is reported once", id()).isFalse();
+            unknown = true;
+        } else if (event instanceof ToolCompleted completed && isMine(completed.callId())) {
+            assertThat(started).isNotNull();
+            assertThat(over).isFalse();
+            over = true;
+            unsettled = false;
+        }
+    }
+
+    private boolean isMine(String id) {
+        return call.id().equals(id);
+    }
+
+    private boolean isMine(ApprovalDecided answer) {
+        return asked != null && asked.approvalId().equals(answer.approvalId());
+    }
+
+    private void decided(PolicyDecided decided) {
+        assertThat(over).isFalse();
+        assertThat(decided.call()).isEqualTo(call);
+        assertThat(verdict == null || verdict.verdict().result() != DecisionResult.DENY)
+                .as("a denial is final")
+                .isTrue();
+        if (answered != null && decided.verdict().result() == DecisionResult.REQUIRE_APPROVAL) {
+            assertThat(Roles.anyOf(answered.roles(), decided.verdict().approverRoles()))
+                    .as("asked again only for another role")
+                    .isFalse();
+            assertThat(decided.verdict().approverRoles()).isNotEmpty();
+        }
+        verdict = decided;
+    }
+
+    private void answered(ApprovalDecided answer) {
+        answered = answer;
+        retryAllowed |= answer.answer() == ApprovalAnswer.RETRY;
+        if (answer.answer() == ApprovalAnswer.MARK_DONE) {
+            unsettled = false;
+        }
+        over |= answer.answer() == ApprovalAnswer.MARK_DONE || answer.answer().decision() == DecisionResult.DENY;
+    }
+
+    private void started(ToolStarted start, Instant at) {
+        assertThat(over).as("%s is settled", id()).isFalse();
+        assertThat(Objects.requireNonNull(verdict).verdict().result()).isEqualTo(DecisionResult.ALLOW);
+        assertThat(start.key()).isEqualTo(call.key(World.RUN));
+        if (started != null) {
+            startsAgain(started, at);
+        }
+        var roles = verdict.verdict().approverRoles();
+        if (!roles.isEmpty()) {
+            assertThat(Roles.anyOf(Objects.requireNonNull(answered).roles(), roles))
+                    .as("policy asked for one of %s", roles)
+                    .isTrue();
+        }
+        if (asked != null) {
+            approved(asked, Objects.requireNonNull(answered));
+        }
+        if (end.request().requireApproval() || (call.tool().equals(Workflow.CREATE_TASK) && !isProposed())) {
+            assertThat(asked).as("%s needs an approval", id()).isNotNull();
+        }
+        started = start;
+        unsettled = start.external();
+        unknown = false;
+        resumed = false;
+        retryAllowed = false;
+    }
+
+    private void startsAgain(ToolStarted first, Instant at) {
+        assertThat(resumed || unknown).isTrue();
+        if (first.external() && !first.repeatable()) {
+            assertThat(unknown && retryAllowed)
+                    .as("%s was retried by a person", id())
+                    .isTrue();
+        }
+        if (first.external() && !unknown) {
+            assertThat(at).isAfterOrEqualTo(first.deadline().plus(Workflow.DOUBT_MARGIN));
+        }
+    }
+
+    private void approved(ApprovalRequested request, ApprovalDecided answer) {
+        assertThat(answer.approvalId()).isEqualTo(request.approvalId());
+        assertThat(answer.answer()).isIn(ApprovalAnswer.APPROVE, ApprovalAnswer.RETRY);
+        assertThat(request.digest()).isEqualTo(call.digest(World.RUN));
+        assertThat(Roles.anyOf(answer.roles(), request.roles())).isTrue();
+    }
+
+    private boolean isProposed() {
+        var arguments = new LinkedHashMap<>(call.arguments());
+        arguments.putIfAbsent("description", "");
+        return arguments.equals(Objects.requireNonNull(end.proposal()).arguments());
+    }
+
+    /** Checks what must hold once the history is over. */
+    void ends() {
+        if (end.status().isTerminal() && unsettled) {
+            assertThat(unknown).as("%s is reported", id()).isTrue();
+        }
+        if (verdict != null && verdict.verdict().result() == DecisionResult.ALLOW) {
+            assertThat(started).as("no allow that is not started").isNotNull();
+        }
+    }
+}
