@@ -275,7 +275,7 @@ final class MemoryRuns implements Runs, RunReader {
         try {
             return Integer.parseInt(cursor);
         } catch (NumberFormatException e) {
-            throw Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", "not a cursor of this server", e);
+            throw Failure.invalid("#cursor", "not a cursor of this list");
         }
     }
 
