@@ -6,7 +6,6 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.CallState;
 import io.taskpilot.run.Problem;
-import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
@@ -17,7 +16,6 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,15 +56,10 @@ final class RunDriver {
     private final CallContext call;
     private final Map<String, Future<RunEvent>> callsUnderWay = new LinkedHashMap<>();
 
-    /** What is committed, and what it becomes with the events that wait for the next append. */
-    private RunState committed;
-
-    private RunState ahead;
-    private List<RunEvent> pending = new ArrayList<>();
+    private final RunHistory history;
     private @Nullable Ending ending;
     private boolean releasing;
     private boolean abandoned;
-    private Future<Void> appending = Future.succeededFuture();
     private long timeout = -1;
 
     RunDriver(
@@ -88,8 +81,7 @@ final class RunDriver {
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.committed = state;
-        this.ahead = state;
+        this.history = new RunHistory(journal, lease, metrics, fence, state, this::cancel);
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
@@ -102,11 +94,11 @@ final class RunDriver {
      * @param first what to append before anything else, such as {@code run.resumed}
      */
     Future<Void> drive(List<RunEvent> first) {
-        var left = Duration.between(lease.now(), ahead.deadline()).toMillis();
+        var left = Duration.between(lease.now(), history.state().deadline()).toMillis();
         timeout = vertx.setTimer(Math.max(1, left), unused -> timedOut());
         return Future.<Void>succeededFuture() // so that whatever is thrown ends up in conclude
                 .compose(unused -> {
-                    first.forEach(this::take);
+                    history.take(first);
                     return advance();
                 })
                 .recover(this::conclude)
@@ -128,7 +120,7 @@ final class RunDriver {
     }
 
     private void timedOut() {
-        var limit = ahead.request().timeout().toSeconds();
+        var limit = history.state().request().timeout().toSeconds();
         stop(RunStatus.TIMED_OUT, new Problem("limit-run-timeout", "not finished within %d s".formatted(limit)));
     }
 
@@ -153,24 +145,25 @@ final class RunDriver {
         if (ending != null || abandoned || (releasing && callsUnderWay.isEmpty())) {
             return Future.failedFuture(new Stopped());
         }
-        var step = workflow.next(ahead);
+        var step = workflow.next(history.state());
         while (step instanceof Step.Append append && !isEarly(append.notBefore())) {
-            append.events().forEach(this::take);
-            step = workflow.next(ahead);
+            history.take(append.events());
+            step = workflow.next(history.state());
         }
         if (step instanceof Step.Done) {
-            return flush();
+            return history.flush();
         }
         if (step instanceof Step.Park) {
-            return flush().compose(unused -> parked());
+            return history.flush().compose(unused -> parked());
         }
         var next = step;
         var wait = until(step);
         if (wait > 0) {
-            return flush().compose(unused -> orStopped(pause(wait))).compose(unused -> advance());
+            return history.flush().compose(unused -> orStopped(pause(wait))).compose(unused -> advance());
         }
         if (StepPerformer.isEffect(step)) {
-            return flush().compose(unused -> orStopped(leaseHeld()))
+            return history.flush()
+                    .compose(unused -> orStopped(leaseHeld()))
                     .compose(unused -> effect(next))
                     .compose(unused -> advance());
         }
@@ -202,14 +195,14 @@ final class RunDriver {
      */
     private Future<Void> beforeFlush(Step step) {
         var events = step instanceof Step.Decide decide
-                ? performer.decide(ahead, decide, call)
+                ? performer.decide(history.state(), decide, call)
                 : performer.check((Step.CheckText) step, call);
         if (events.succeeded()) {
-            events.result().forEach(this::take);
+            history.take(events.result());
             return Future.succeededFuture();
         }
-        var flushed = flush();
-        return orStopped(events).compose(came -> flushed.map(unused -> takeAll(came)));
+        var flushed = history.flush();
+        return orStopped(events).compose(came -> flushed.map(unused -> take(came)));
     }
 
     private Future<Void> effect(Step step) {
@@ -217,119 +210,74 @@ final class RunDriver {
     }
 
     private Future<Void> ask(Step.AskAgent step) {
-        // Should the lease run out before the call begins, nothing was asked: ask once the lease is back.
-        return orStopped(performer.ask(ahead, step, call))
-                .map(this::takeAll)
-                .recover(cause ->
-                        isHeld() || cause instanceof Stopped ? Future.failedFuture(cause) : Future.succeededFuture());
+        return orStopped(performer.ask(history.state(), step, call))
+                .map(this::take)
+                .recover(cause -> wasNotBegun(cause) ? Future.succeededFuture() : Future.failedFuture(cause));
+    }
+
+    /** The lease ran out before the model was asked: ask once it is back. */
+    private boolean wasNotBegun(Throwable cause) {
+        return !(cause instanceof Stopped)
+                && (!isHeld() || Failure.from(cause).slug().equals("provider-not-started"));
     }
 
     /** Awaits the first call to end, and commits that at once: until then its outcome is known to this process alone. */
     private Future<Void> runTools(List<CallState> calls) {
         for (var started : calls) {
-            callsUnderWay.computeIfAbsent(started.call().id(), unused -> performer.runTool(ahead, started, call));
+            callsUnderWay.computeIfAbsent(
+                    started.call().id(), unused -> performer.runTool(history.state(), started, call));
         }
         return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
             takeEnded();
-            return flush();
+            return history.flush();
         });
+    }
+
+    @SuppressWarnings("NullAway") // a Void has no value
+    private Void take(List<RunEvent> events) {
+        history.take(events);
+        return null;
     }
 
     private void takeEnded() {
         callsUnderWay.values().removeIf(outcome -> {
             if (outcome.isComplete()) {
-                take(outcome.result());
+                history.take(outcome.result());
             }
             return outcome.isComplete();
         });
     }
 
-    @SuppressWarnings("NullAway") // a Void has no value
-    private Void takeAll(List<RunEvent> events) {
-        events.forEach(this::take);
-        return null;
-    }
-
-    private void take(RunEvent event) {
-        ahead = ahead.apply(new Recorded(ahead.lastSeq() + 1, lease.now(), event));
-        pending.add(event);
-    }
-
-    /** Appends what waits, after the append that is under way, if one is. */
-    private Future<Void> flush() {
-        if (!pending.isEmpty()) {
-            var events = List.copyOf(pending);
-            pending = new ArrayList<>();
-            appending = appending.compose(unused -> append(events));
-        }
-        return appending;
-    }
-
-    private Future<Void> append(List<RunEvent> events) {
-        return journal.append(runId, fence, committed, events)
-                .<Void>map(appended -> {
-                    for (var event : events) {
-                        metrics.committed(committed, event, appended.at());
-                        committed = committed.apply(new Recorded(committed.lastSeq() + 1, appended.at(), event));
-                    }
-                    if (appended.cancelRequested()) {
-                        cancel();
-                    }
-                    return null;
-                })
-                .recover(cause -> cause instanceof Journal.TaskConflict
-                        ? loseRace(events, String.valueOf(cause.getMessage()))
-                        : Future.failedFuture(cause));
-    }
-
-    /** Another run changed the task first: the tool call becomes an error that the agent is told. */
-    private Future<Void> loseRace(List<RunEvent> events, String reason) {
-        var told = events.stream()
-                .map(event -> event instanceof RunEvent.ToolCompleted done
-                                && !done.changes().isEmpty()
-                        ? lost(done, reason)
-                        : event)
-                .toList();
-        ahead = committed;
-        for (var event : told) {
-            ahead = ahead.apply(new Recorded(ahead.lastSeq() + 1, lease.now(), event));
-        }
-        return append(told);
-    }
-
-    private static RunEvent lost(RunEvent.ToolCompleted done, String reason) {
-        return new RunEvent.ToolCompleted(done.callId(), done.tool(), true, reason, List.of());
-    }
-
     /** What is left to do when the loop was broken: the last append, or none. */
     private Future<Void> conclude(Throwable cause) {
         call.abort();
-        return appending.transform((unused, refused) -> conclude(cause, refused));
+        return history.settled().transform((unused, refused) -> conclude(cause, refused));
     }
 
     private Future<Void> conclude(Throwable cause, @Nullable Throwable refused) {
-        appending = Future.succeededFuture();
         if (abandoned || cause instanceof Journal.LostRun || refused instanceof Journal.LostRun) {
             log.info("run lost run_id={} fence={}", runId, fence);
             metrics.fenceLost();
             return Future.succeededFuture();
         }
-        if (ending == null && releasing) {
-            return flush().compose(unused -> journal.release(runId, fence)).mapEmpty();
-        }
         if (refused != null) {
-            ahead = committed; // the database refused those events: end the run from what it has
-            pending = new ArrayList<>();
+            history.backToCommitted(); // the database refused those events: go on from what it has
+        }
+        if (ending == null && releasing) {
+            return history.flush()
+                    .compose(unused -> journal.release(runId, fence))
+                    .mapEmpty();
         }
         if (ending == null) {
             ending = ending(refused == null ? cause : refused);
         }
-        if (ahead.status().isTerminal()) {
-            return flush();
+        if (history.state().status().isTerminal()) {
+            return history.flush();
         }
         takeEnded();
-        workflow.stop(ahead, ending.status(), ending.problem()).forEach(this::take);
-        return flush().recover(again -> again instanceof Journal.LostRun ? Future.succeededFuture() : failAnew(again));
+        workflow.stop(history.state(), ending.status(), ending.problem()).forEach(history::take);
+        return history.flush()
+                .recover(again -> again instanceof Journal.LostRun ? Future.succeededFuture() : failAnew(again));
     }
 
     private Ending ending(Throwable cause) {
@@ -342,12 +290,10 @@ final class RunDriver {
 
     private Future<Void> failAnew(Throwable cause) {
         log.error("last append refused run_id={}", runId, cause);
-        appending = Future.succeededFuture();
-        ahead = committed;
-        pending = new ArrayList<>();
+        history.backToCommitted();
         var problem = new Problem("internal-journal", "the run's last events could not be written");
-        workflow.stop(ahead, RunStatus.FAILED, problem).forEach(this::take);
-        return flush();
+        workflow.stop(history.state(), RunStatus.FAILED, problem).forEach(history::take);
+        return history.flush();
     }
 
     /** The work's result, or {@link Stopped} as soon as the call is broken off. */
