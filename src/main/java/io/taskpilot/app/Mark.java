@@ -26,4 +26,14 @@ enum Mark {
     String paint(Terminal terminal, String word) {
         return terminal.paint(look, (terminal.unicode() ? sign : ascii) + " " + word);
     }
+
+    /** Of the status that a run ended with, or waits in. */
+    static Mark of(String status) {
+        return switch (status) {
+            case "succeeded" -> YES;
+            case "rejected", "blocked" -> NO;
+            case "failed", "timed_out", "cancelled" -> ERROR;
+            default -> WAIT;
+        };
+    }
 }

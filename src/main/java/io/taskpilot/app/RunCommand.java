@@ -1,18 +1,21 @@
 package io.taskpilot.app;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.app.RunDisplay.Place;
 import io.taskpilot.config.Durations;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.run.RunStatus;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -72,10 +75,17 @@ final class RunCommand implements Callable<Integer> {
         var request = request();
         var found = choice.find(shell);
         if (found.isPresent()) {
-            return follow(found.get(), request, true);
+            return follow(
+                    found.get(),
+                    request,
+                    new Place(choice.again(shell), found.get().server(), true));
         }
-        try (var hosted = startServer()) {
-            return follow(choice.client(shell, hosted.server().url()), request, false);
+        var config = choice.config().load(shell).config();
+        try (var hosted = startServer(config)) {
+            var later = URI.create(
+                    "http://%s:%d".formatted(config.http().host(), config.http().port()));
+            var client = choice.client(shell, hosted.server().url());
+            return follow(client, request, new Place(choice.again(shell), later, false));
         }
     }
 
@@ -95,12 +105,11 @@ final class RunCommand implements Callable<Integer> {
         return request;
     }
 
-    private HostedServer startServer() throws IOException {
-        var config = onFreePorts(choice.config().load(shell).config());
+    private HostedServer startServer(TaskPilotConfig config) throws IOException {
         var log = config.dataDir().resolve("run.log");
         Logging.ofGuest(config, log);
         shell.err().println("no server runs on " + config.dataDir() + ": starting one for this run (log: " + log + ")");
-        return HostedServer.start(jobs.start(), config);
+        return HostedServer.start(jobs.start(), onFreePorts(config));
     }
 
     /** The configured ports unless they are taken: another server's data must not keep this run from starting. */
@@ -121,20 +130,30 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
-    private int follow(ApiClient client, Map<String, Object> request, boolean external) throws InterruptedException {
+    private int follow(ApiClient client, Map<String, Object> request, Place place) throws InterruptedException {
         var display = output.json()
                 ? new RunDisplay.Json(shell.out())
-                : new RunDisplay.Lines(shell.out(), output.terminal(shell), choice.again(shell));
+                : new RunDisplay.Lines(shell.out(), output.terminal(shell), place);
         var follower = new RunFollower(client, display::event, display::note, PATIENCE);
-        var interrupted = new Thread(() -> display.interrupted(follower.runId(), external), "interrupted");
-        Runtime.getRuntime().addShutdownHook(interrupted);
-        Predicate<JsonNode> enough = event -> noWait && isParked(event);
-        var key = idempotencyKey == null ? UUID.randomUUID().toString() : idempotencyKey;
-        var last = follower.run(request, key, enough);
-        Runtime.getRuntime().removeShutdownHook(interrupted);
-        var status = RunFollower.status(last).orElse(RunStatus.RUNNING);
-        display.finished(client, follower.runId(), status, external);
-        return ExitCode.of(status);
+        var watched = new AtomicBoolean(true);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupt(display, follower, watched), "interrupt"));
+        try {
+            Predicate<JsonNode> enough = event -> noWait && isParked(event);
+            var key = idempotencyKey == null ? UUID.randomUUID().toString() : idempotencyKey;
+            var last = follower.run(request, key, enough);
+            var status = RunFollower.status(last).orElse(RunStatus.RUNNING);
+            display.finished(client, follower.runId(), status);
+            return ExitCode.of(status);
+        } finally {
+            watched.set(false);
+        }
+    }
+
+    /** Ctrl-C, or a kill: the only ends at which a run is still watched when the process shuts down. */
+    private static void interrupt(RunDisplay display, RunFollower follower, AtomicBoolean watched) {
+        if (watched.get()) {
+            display.interrupted(follower.runId());
+        }
     }
 
     private static boolean isParked(JsonNode event) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.app.Terminal.Look;
 import io.taskpilot.run.RunStatus;
 import java.io.PrintStream;
+import java.net.URI;
 import java.util.List;
 import java.util.Map;
 
@@ -13,11 +14,23 @@ sealed interface RunDisplay {
 
     void note(String text);
 
-    /** @param external the server outlives this process */
-    void finished(ApiClient client, String runId, RunStatus status, boolean external) throws InterruptedException;
+    void finished(ApiClient client, String runId, RunStatus status) throws InterruptedException;
 
     /** The watcher is about to be gone; the run is not. */
-    void interrupted(String runId, boolean external);
+    void interrupted(String runId);
+
+    /**
+     * Where the run is to be found from another terminal.
+     *
+     * @param command how commands are typed there, {@code %s} standing for what one is to do
+     * @param api of the server that has the run, now or when it is started again
+     * @param external the server outlives this process
+     */
+    record Place(String command, URI api, boolean external) {
+        String command(String doing) {
+            return command.formatted(doing);
+        }
+    }
 
     /** For scripts: each event as a line of JSON, then the run as one. */
     record Json(PrintStream out) implements RunDisplay {
@@ -30,13 +43,12 @@ sealed interface RunDisplay {
         public void note(String text) {}
 
         @Override
-        public void finished(ApiClient client, String runId, RunStatus status, boolean external)
-                throws InterruptedException {
+        public void finished(ApiClient client, String runId, RunStatus status) throws InterruptedException {
             out.println(ApiClient.json(client.get("/v1/runs/" + runId, Map.of())));
         }
 
         @Override
-        public void interrupted(String runId, boolean external) {}
+        public void interrupted(String runId) {}
     }
 
     /** For people: the timeline. On a terminal its last line says what is going on, and is written over. */
@@ -45,16 +57,16 @@ sealed interface RunDisplay {
 
         private final PrintStream out;
         private final Terminal terminal;
-        private final String command;
+        private final Place place;
         private final Timeline timeline;
         private final RunSummary summary = new RunSummary();
+        private boolean isOver;
 
-        /** @param command against the same server, {@code %s} standing for what it is to do */
-        Lines(PrintStream out, Terminal terminal, String command) {
+        Lines(PrintStream out, Terminal terminal, Place place) {
             this.out = out;
             this.terminal = terminal;
-            this.command = command;
-            timeline = new Timeline(terminal, command);
+            this.place = place;
+            timeline = new Timeline(terminal, place);
         }
 
         @Override
@@ -69,14 +81,17 @@ sealed interface RunDisplay {
             print(List.of(terminal.paint(Look.YELLOW, " ".repeat(11) + text)));
         }
 
-        private void print(List<String> lines) {
+        private synchronized void print(List<String> lines) {
+            if (isOver) {
+                return;
+            }
             var text = lines.isEmpty() ? "" : String.join("\n", lines) + "\n";
             out.print(terminal.live() ? ERASE + text : text); // one write: a half line is never seen
             out.flush();
         }
 
-        private void progress(String text) {
-            if (terminal.live() && !text.isEmpty()) {
+        private synchronized void progress(String text) {
+            if (!isOver && terminal.live() && !text.isEmpty()) {
                 out.print(
                         terminal.paint(Look.DIM, " ".repeat(11) + terminal.cut(text, terminal.width() - 12) + " ..."));
                 out.flush();
@@ -84,34 +99,31 @@ sealed interface RunDisplay {
         }
 
         @Override
-        public void finished(ApiClient client, String runId, RunStatus status, boolean external) {
-            print(summary.lines(terminal, status.word(), next(client, runId, status, external)));
+        public void finished(ApiClient client, String runId, RunStatus status) {
+            print(summary.lines(terminal, status.word(), next(runId, status)));
         }
 
-        private List<String> next(ApiClient client, String runId, RunStatus status, boolean external) {
-            var run = client.server().resolve("/v1/runs/" + runId);
-            if (external) {
-                return List.of(
-                        "curl " + run,
-                        "curl -N -H 'Accept: text/event-stream' " + run + "/events",
-                        command.formatted("decisions --run " + runId));
+        private List<String> next(String runId, RunStatus status) {
+            var decisions = place.command("decisions --run " + runId);
+            var run = "curl " + place.api().resolve("/v1/runs/" + runId);
+            if (place.external()) {
+                return List.of(decisions, run, run + "/events -N -H 'Accept: text/event-stream'");
             }
             return status == RunStatus.AWAITING_APPROVAL
-                    ? List.of(
-                            command.formatted("serve") + "   (the run waits in the data directory)",
-                            command.formatted("approvals"))
-                    : List.of(command.formatted("serve"), "curl " + run, command.formatted("decisions --run " + runId));
+                    ? List.of(place.command("serve") + "   and then, from another terminal", place.command("approvals"))
+                    : List.of(place.command("serve") + "   and then, from another terminal", decisions, run);
         }
 
+        /** The last words: what a closing server does to the stream is no news. */
         @Override
-        public void interrupted(String runId, boolean external) {
-            if (runId.isEmpty()) {
-                return;
+        public synchronized void interrupted(String runId) {
+            if (!runId.isEmpty()) {
+                print(List.of(
+                        place.external()
+                                ? "stopped watching; " + runId + " goes on at its server"
+                                : "stopping; " + runId + " is kept, and goes on with " + place.command("serve")));
             }
-            print(List.of(
-                    external
-                            ? "stopped watching; " + runId + " goes on at its server"
-                            : "stopping; " + runId + " is kept, and goes on with " + command.formatted("serve")));
+            isOver = true;
         }
     }
 }

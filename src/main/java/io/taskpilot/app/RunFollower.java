@@ -22,7 +22,7 @@ final class RunFollower {
     private final Consumer<JsonNode> sink;
     private final Consumer<String> notes;
     private final Duration patience;
-    private String runId = "";
+    private volatile String runId = "";
     private long seq;
 
     /**

@@ -1,7 +1,6 @@
 package io.taskpilot.app;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.taskpilot.app.Terminal.Look;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -68,7 +67,7 @@ final class RunSummary {
         var lines = new ArrayList<String>();
         var waited = parked.isZero() ? "" : " and " + Timeline.duration(parked) + " of waiting for a person";
         lines.add("");
-        lines.add(terminal.paint(Look.BOLD, status) + " in " + Timeline.duration(took.minus(parked)) + waited
+        lines.add(Mark.of(status).paint(terminal, status) + " in " + Timeline.duration(took.minus(parked)) + waited
                 + String.format(
                         Locale.ROOT,
                         ": %d model calls (%s), %d tokens, $%.4f",

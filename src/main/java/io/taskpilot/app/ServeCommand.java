@@ -39,7 +39,7 @@ final class ServeCommand implements Callable<Integer> {
 
     private void announce(Version version, LocalServer server, TaskPilotConfig config) {
         if (!shell.terminal().live()) {
-            server.engines().forEach(engine -> log.info("engine {}", engine));
+            server.engines().forEach(engine -> log.info("engine {}", engine.replaceAll(" +", " ")));
             log.info("accepting url={} management={} data={}", server.url(), server.managementUrl(), config.dataDir());
             return;
         }
@@ -50,7 +50,7 @@ final class ServeCommand implements Callable<Integer> {
         out.println("  management  " + server.managementUrl());
         out.println("  data        " + config.dataDir());
         out.println("  conf        " + config.confDir());
-        server.engines().forEach(engine -> out.println("  engine      " + engine));
+        server.engines().forEach(engine -> out.println("  " + engine));
         out.println(
                 "  try         " + shell.commandName() + " run \"Create a high priority task\"" + this.config.again()
                         + shell.terminal().paint(Look.DIM, "  (in another terminal; Ctrl-C stops the server)"));

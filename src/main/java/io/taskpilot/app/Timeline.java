@@ -27,14 +27,13 @@ final class Timeline {
     private static final int PIPE_WIDTH = 400;
 
     private final Terminal terminal;
-    private final String command;
+    private final RunDisplay.Place place;
     private final Map<String, Instant> agentToStart = new HashMap<>();
     private @Nullable Instant start;
 
-    /** @param command how to type a command against the same server, as in {@code ./taskpilot %s --server URL} */
-    Timeline(Terminal terminal, String command) {
+    Timeline(Terminal terminal, RunDisplay.Place place) {
         this.terminal = terminal;
-        this.command = command;
+        this.place = place;
     }
 
     /** The lines that the event adds. */
@@ -59,7 +58,7 @@ final class Timeline {
                 List.of(line(time, "task", Mark.NOTE, "pending", task(data.path("task")), text(data, "task_id")));
             case "review.completed" -> List.of(review(time, text(data, "verdict")));
             case "policy.decided" -> List.of(policy(time, data));
-            case "approval.requested" -> approval(time, data);
+            case "approval.requested" -> approval(time, data, at);
             case "approval.decided" -> List.of(answered(time, data));
             case "tool.started" ->
                 List.of(line(time, "tool", Mark.DOES, "started", text(data, "tool"), text(data, "call_id")));
@@ -75,7 +74,7 @@ final class Timeline {
         return switch (event.path("type").asText()) {
             case "agent.started" -> who(event.path("data").path("agent").asText()) + " is thinking";
             case "tool.started" -> text(event.path("data"), "tool") + " is running";
-            case "approval.requested" -> "waiting for an answer; Ctrl-C stops watching, not the run";
+            case "approval.requested" -> "waiting for an answer; Ctrl-C stops watching, the run is kept";
             default -> "";
         };
     }
@@ -83,8 +82,11 @@ final class Timeline {
     private String line(String time, String who, Mark mark, String word, String what, String aside) {
         var verdict = mark.paint(terminal, word) + " ".repeat(Math.max(0, VERDICT - 2 - word.length()));
         var room = (terminal.width() > 0 ? Math.max(terminal.width(), INDENT + 20) : PIPE_WIDTH) - INDENT;
-        var shown = terminal.cut(what, room);
-        var fits = !aside.isEmpty() && shown.length() + aside.length() + 4 <= room;
+        var beside = room - aside.length() - 4;
+        // the aside goes before most of the text would have to
+        var shown =
+                terminal.cut(what, aside.isEmpty() || beside < Math.min(what.length(), room * 6 / 10) ? room : beside);
+        var fits = !aside.isEmpty() && shown.length() <= beside;
         var tail = fits ? (shown.isEmpty() ? "" : "  ") + terminal.paint(Look.DIM, "(" + aside + ")") : "";
         var head = terminal.paint(Look.DIM, "%9s".formatted(time)) + "  " + "%-9s".formatted(who) + "  " + verdict;
         return (head + "  " + shown + tail).stripTrailing();
@@ -157,7 +159,7 @@ final class Timeline {
     }
 
     /** Never cut: a person answers for exactly this. */
-    private List<String> approval(String time, JsonNode data) {
+    private List<String> approval(String time, JsonNode data, Instant at) {
         var call = data.path("call");
         var lines = new ArrayList<String>();
         lines.add(line(time, "approval", Mark.WAIT, "WAITING", text(data, "reason"), text(data, "rule")));
@@ -167,7 +169,7 @@ final class Timeline {
                 .forEachEntry((name, value) ->
                         lines.add(indented("  " + Terminal.exact(name) + ": " + Terminal.exact(value.toString()))));
         lines.add(indented(terminal.paint(Look.DIM, "digest " + text(data, "digest"))));
-        lines.add(indented("by " + joined(data.path("roles"), " or ") + ", until " + text(data, "expires_at")));
+        lines.add(indented("by " + joined(data.path("roles"), " or ") + ", " + until(at, text(data, "expires_at"))));
         lines.add(indented("from another terminal, one of:"));
         for (var answer : data.path("answers")) {
             lines.add(indented("  "
@@ -177,9 +179,15 @@ final class Timeline {
         return lines;
     }
 
+    private static String until(Instant at, String expiry) {
+        var expires = Instant.parse(expiry);
+        var left = Duration.between(at, expires).truncatedTo(ChronoUnit.SECONDS);
+        return "until %s (%s)".formatted(expires.truncatedTo(ChronoUnit.SECONDS), Durations.format(left));
+    }
+
     private String answerCommand(String answer, String id) {
         var isShort = answer.equals("approve") || answer.equals("reject");
-        return command.formatted(isShort ? answer + " " + id : "answer " + id + " " + answer);
+        return place.command(isShort ? answer + " " + id : "answer " + id + " " + answer);
     }
 
     private String answered(String time, JsonNode data) {
@@ -200,13 +208,13 @@ final class Timeline {
 
     private String ended(String time, String type, JsonNode data) {
         var status = type.substring(type.indexOf('.') + 1);
-        var mark = switch (status) {
-            case "succeeded" -> Mark.YES;
-            case "rejected", "blocked" -> Mark.NO;
-            default -> Mark.ERROR;
-        };
         return line(
-                time, "run", mark, status, text(data.path("problem"), "detail"), text(data.path("problem"), "slug"));
+                time,
+                "run",
+                Mark.of(status),
+                status,
+                text(data.path("problem"), "detail"),
+                text(data.path("problem"), "slug"));
     }
 
     private static String resumed(JsonNode data) {

@@ -57,7 +57,9 @@ class RunCommandTest {
             var end = command.run("run", "--server", server.url().toString(), "do", "it");
 
             assertThat(end.code()).isEqualTo(code);
-            assertThat(end.out()).contains("request    · accepted    do it").contains("\n" + status.word() + " in ");
+            assertThat(end.out())
+                    .contains("request    · accepted    do it")
+                    .containsPattern("\n. " + status.word() + " in ");
         }
     }
 
@@ -69,7 +71,7 @@ class RunCommandTest {
             assertThat(end.code()).isEqualTo(15);
             assertThat(end.out())
                     .contains("taskpilot approve apr_" + APPROVAL + " --server " + server.url() + "\n")
-                    .contains("\nawaiting_approval in ")
+                    .contains("\n◆ awaiting_approval in ")
                     .doesNotContain("succeeded");
         }
     }

@@ -18,6 +18,8 @@ import java.util.UUID;
 final class Script {
     static final UUID RUN = UUID.fromString("01930000-0000-7000-8000-000000000009");
 
+    private static final URI API = URI.create("http://127.0.0.1:8000");
+
     private final List<JsonNode> events = new ArrayList<>();
     private Instant now = Instant.parse("2026-11-23T12:00:00Z");
 
@@ -52,7 +54,7 @@ final class Script {
     }
 
     List<String> lines(Terminal terminal) {
-        var timeline = new Timeline(terminal, "taskpilot %s");
+        var timeline = new Timeline(terminal, new RunDisplay.Place("taskpilot %s", API, true));
         return events.stream().flatMap(event -> timeline.lines(event).stream()).toList();
     }
 
@@ -63,7 +65,7 @@ final class Script {
         events.forEach(summary::add);
         var last = events.get(events.size() - 1).path("type").asText();
         var status = RunFollower.status(events.get(events.size() - 1)).isPresent() ? last.substring(4) : "running";
-        var next = URI.create("http://127.0.0.1:8000").resolve("/v1/runs/" + summary.runId());
+        var next = API.resolve("/v1/runs/" + summary.runId());
         var lines = new ArrayList<>(lines(terminal));
         lines.addAll(summary.lines(terminal, status, List.of("curl " + next)));
         return String.join("\n", lines) + "\n";

@@ -81,7 +81,7 @@ class TimelineTest {
                            0.072s  rails      ✓ pass        what the executor answered  (0.4 ms)
                            0.072s  run        ✓ succeeded
 
-                        succeeded in 72 ms: 4 model calls (offline), 640 tokens, $0.0040
+                        ✓ succeeded in 72 ms: 4 model calls (offline), 640 tokens, $0.0040
                           result   The task is there.
                           task     task_01930000-0000-7000-8000-000000000001  Prepare the board deck
                           run      run_01930000-0000-7000-8000-000000000009
@@ -108,7 +108,7 @@ class TimelineTest {
                            0.002s  rails      ✗ BLOCK       the request: regex check input, instruction override  (0.4 ms)
                            0.002s  run        ✗ blocked     regex check input blocked the request  (guardrails-blocked)
 
-                        blocked in 2 ms: 0 model calls (none), 0 tokens, $0.0000
+                        ✗ blocked in 2 ms: 0 model calls (none), 0 tokens, $0.0000
                         """);
     }
 
@@ -142,14 +142,14 @@ class TimelineTest {
                                                               priority: "high"
                                                               title: "Prepare the board deck"
                                                             digest abc123
-                                                            by approver, until 2026-11-23T13:00:00Z
+                                                            by approver, until 2026-11-23T12:59:00Z (59m)
                                                             from another terminal, one of:
                                                               taskpilot approve apr_01930000-0000-7000-8000-000000000002
                                                               taskpilot reject apr_01930000-0000-7000-8000-000000000002
                           65.001s  approval   ✓ approve     by ops: fine
                           65.006s  run        ~ resumed     after the answer
 
-                        running in 6 ms and 65.0 s of waiting for a person: 0 model calls (none), 0 tokens, $0.0000
+                        ◆ running in 6 ms and 65.0 s of waiting for a person: 0 model calls (none), 0 tokens, $0.0000
                           run      run_01930000-0000-7000-8000-000000000009
                           next     curl http://127.0.0.1:8000/v1/runs/run_01930000-0000-7000-8000-000000000009
                         """);
@@ -340,6 +340,6 @@ class TimelineTest {
                 "the title says sensitive",
                 "2026-11-23.1",
                 List.of("approver"),
-                Instant.parse("2026-11-23T13:00:00Z"));
+                Instant.parse("2026-11-23T12:59:00.001Z"));
     }
 }
