@@ -9,6 +9,7 @@ import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
 import io.taskpilot.gateway.ApiKeys;
@@ -24,6 +25,7 @@ import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
@@ -33,6 +35,7 @@ import io.taskpilot.tool.TaskTools;
 import io.taskpilot.tool.WebhookTool;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import io.vertx.core.http.PoolOptions;
 import io.vertx.micrometer.Label;
 import io.vertx.micrometer.MicrometerMetricsFactory;
 import io.vertx.micrometer.MicrometerMetricsOptions;
@@ -55,6 +58,7 @@ public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
+    private static final int OPA_CONNECTIONS = 32;
     private static final long HEALTH_MILLIS = 500;
 
     private final TaskPilotConfig config;
@@ -183,6 +187,20 @@ public final class Server {
                 .with(new VertxOptions().setPreferNativeTransport(true).setMetricsOptions(options))
                 .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
                 .build();
+    }
+
+    private PolicyEngine policy(Vertx vertx, BlockingIo blocking) {
+        var opa = config.opa().url();
+        if (opa != null) {
+            var http = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS));
+            closer.add("opa", CLOSE, http::close);
+            use("policy", "OPA server at " + opa.getHost());
+            return new OpaServerEngine(http, opa, config.policy().timeout());
+        }
+        var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
+                .await();
+        use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
+        return embedded;
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {

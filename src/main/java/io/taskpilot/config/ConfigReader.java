@@ -68,6 +68,7 @@ final class ConfigReader {
                         in.get("policy.onError", oneOf(EnumSet.of(FAIL, WAIT)), "fail"),
                         in.get("policy.onDeny", oneOf(EnumSet.allOf(OnDeny.class)), "reject"),
                         in.get("policy.timeout", duration("10ms", "10s"), "250ms")),
+                new TaskPilotConfig.Opa(in.find("opa.url", url())),
                 guardrails(),
                 new TaskPilotConfig.Approvals(
                         in.get("approvals.ttl", duration("1s", "30d"), "1h"),

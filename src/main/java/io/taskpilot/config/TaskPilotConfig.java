@@ -25,6 +25,7 @@ public record TaskPilotConfig(
         Postgres postgres,
         Llm llm,
         Policy policy,
+        Opa opa,
         Guardrails guardrails,
         Approvals approvals,
         Tools tools,
@@ -44,6 +45,7 @@ public record TaskPilotConfig(
                 postgres,
                 llm,
                 policy,
+                opa,
                 guardrails,
                 approvals,
                 tools,
@@ -131,6 +133,9 @@ public record TaskPilotConfig(
 
     /** @param timeout of one decision */
     public record Policy(OnError onError, OnDeny onDeny, Duration timeout) {}
+
+    /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
+    public record Opa(@Nullable URI url) {}
 
     /** @param timeout of one check */
     public record Guardrails(OnErrors onError, Duration timeout) {

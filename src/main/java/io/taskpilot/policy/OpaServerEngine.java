@@ -21,25 +21,23 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /**
- * Asks an OPA server by its data API, one POST a question, at most 250 ms or what is left of the call's deadline.
+ * Asks an OPA server by its data API, one POST a question, within its time limit or what is left of the call's deadline.
  * Nothing is retried. Any answer but a 200 with a complete verdict, and OPA's 200 for an undefined rule, is a failed
  * future with {@code policy-unavailable}.
  */
 public final class OpaServerEngine implements PolicyEngine {
     private static final String DECISION = "/v1/data/taskpilot/tool_calls/decision";
     private static final String OFFERED = "/v1/data/taskpilot/tool_calls/offered";
-    private static final Duration LONGEST = Duration.ofMillis(250);
 
     private final HttpClient http;
     private final String server;
     private final Duration longest;
 
-    /** @param server of which only scheme, host, port and a path prefix count, as in {@code http://opa:8181} */
-    public OpaServerEngine(HttpClient http, URI server) {
-        this(http, server, LONGEST);
-    }
-
-    OpaServerEngine(HttpClient http, URI server, Duration longest) {
+    /**
+     * @param server of which only scheme, host, port and a path prefix count, as in {@code http://opa:8181}
+     * @param longest of one request
+     */
+    public OpaServerEngine(HttpClient http, URI server, Duration longest) {
         this.http = http;
         this.server = server.toString().replaceFirst("/+$", "");
         this.longest = longest;

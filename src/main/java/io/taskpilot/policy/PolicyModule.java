@@ -139,6 +139,6 @@ final class PolicyModule {
                 Failure.Kind.UNAVAILABLE,
                 PolicyAnswer.UNAVAILABLE,
                 FILE + " of the policy directory " + what
-                        + "; build it again with scripts/build-policy, or set policy.opa.url to use an OPA server");
+                        + "; build it again with scripts/build-policy, or set opa.url to use an OPA server");
     }
 }

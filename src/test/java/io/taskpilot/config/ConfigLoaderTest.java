@@ -56,6 +56,7 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Postgres(null, 10),
                         new Llm(null, null, null, null, Duration.ofSeconds(60), 256, new Llm.Offline(Duration.ZERO, 0)),
                         new TaskPilotConfig.Policy(OnError.FAIL, OnDeny.REJECT, Duration.ofMillis(250)),
+                        new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
                                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver")),
@@ -357,6 +358,7 @@ class ConfigLoaderTest {
                         9,
                         new Llm.Offline(Duration.ofSeconds(1), 0.25)),
                 new TaskPilotConfig.Policy(OnError.WAIT, OnDeny.TELL, Duration.ofSeconds(1)),
+                new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
                         new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
                 new TaskPilotConfig.Approvals(Duration.ofDays(2), List.of("boss", "night-shift")),
@@ -394,6 +396,7 @@ class ConfigLoaderTest {
               concurrency: 9
               offline: {latency: 1s, failureRate: 0.25}
             policy: {onError: wait, onDeny: tell, timeout: PT1S}
+            opa: {url: "http://opa:8181"}
             guardrails:
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms

@@ -40,7 +40,7 @@ class PolicyModuleTest {
     void changedRegoIsRefusedWithWhatMendsIt() throws IOException {
         Files.writeString(directory.resolve("tool_calls.rego"), "# more\n", StandardOpenOption.APPEND);
 
-        assertRefused("was built from other sources", "scripts/build-policy", "policy.opa.url");
+        assertRefused("was built from other sources", "scripts/build-policy", "opa.url");
     }
 
     @Test
@@ -73,7 +73,7 @@ class PolicyModuleTest {
     void aMissingModuleIsRefused() throws IOException {
         Files.delete(directory.resolve("policy.wasm"));
 
-        assertRefused("can't be read", "scripts/build-policy", "policy.opa.url");
+        assertRefused("can't be read", "scripts/build-policy", "opa.url");
     }
 
     @Test
