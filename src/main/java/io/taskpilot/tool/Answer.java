@@ -63,7 +63,7 @@ record Answer(int status, @Nullable String redirectedTo, String body, boolean cu
     /** Where a redirect from {@code url} leads; null when it does not say, or not in words that can be read. */
     @Nullable
     URI location(URI url) {
-        if (redirectedTo == null) {
+        if (redirectedTo == null || redirectedTo.isBlank()) {
             return null;
         }
         try {

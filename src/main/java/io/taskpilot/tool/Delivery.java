@@ -131,9 +131,10 @@ final class Delivery {
 
     /** The lease is asked in the event-loop turn of the write, with the connection in hand. */
     private Future<Answer> exchange(HttpClientRequest request) {
-        if (end.future().isComplete() || !call.mayStart() || deadline.hasPassed()) {
+        request.exceptionHandler(cause -> log.debug("webhook request ended key={} cause={}", key, why(cause)));
+        if (!call.mayStart() || deadline.hasPassed()) {
             request.reset();
-            return Future.failedFuture("the node could not be sure to own the run");
+            return Future.failedFuture("the node was not sure to own the run, or out of time");
         }
         sign(request);
         open = request;

@@ -101,7 +101,7 @@ class EmbeddedGuardrailsTest {
     }
 
     @Test
-    void fullQueueIsNoVerdict() throws Exception {
+    void failureInsideIsNoVerdict() throws Exception {
         var other = Vertx.vertx();
         var closed = new BlockingIo(other);
         var orphaned = EmbeddedGuardrails.load(SHIPPED, closed);

@@ -1,0 +1,540 @@
+package io.taskpilot.tool;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
+import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.Tool.Invocation;
+import io.taskpilot.engine.Tool.Outcome;
+import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.resilience.Deadline;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.json.JsonObject;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WebhookToolTest {
+    private static final UUID RUN = UUID.fromString("0197f3c2-4111-7111-8111-111111111111");
+    private static final String KEY = "run_" + RUN + ":call_1";
+    private static final byte[] SECRET = "twenty-four bytes or more".getBytes(UTF_8);
+    private static final String HOST = "hooks.example.test";
+
+    private Vertx vertx;
+    private Context context;
+    private Receiver receiver;
+    private Function<String, Future<List<InetAddress>>> resolver = host -> addresses("127.0.0.1");
+    private Duration timeout = Duration.ofSeconds(20);
+    private boolean idempotent;
+    private boolean allowPrivate = true;
+
+    @BeforeEach
+    void start() throws Exception {
+        vertx = Vertx.vertx();
+        context = vertx.getOrCreateContext();
+        receiver = new Receiver(vertx, new HttpServerOptions());
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        vertx.close().await(10, SECONDS);
+    }
+
+    @Test
+    void requestIsSignedAndSaysWhatItIs() throws Exception {
+        receiver.then(request -> request.response().end("thanks\u0000"));
+
+        var outcome = notify(tool("/hook?a=b"));
+
+        assertThat(outcome).isEqualTo(new Outcome.Returned(Map.of("status", 200, "body", "thanks\ufffd"), List.of()));
+        var request = receiver.received.take();
+        assertThat(request.path()).isEqualTo("/hook?a=b");
+        assertThat(request.header("host")).isEqualTo(HOST + ":" + receiver.port());
+        assertThat(request.header("content-type")).isEqualTo("application/json");
+        assertThat(request.header("idempotency-key")).isEqualTo(KEY);
+        assertThat(request.header("webhook-id")).isEqualTo(KEY);
+        assertThat(request.header("x-request-id")).isEqualTo("req-1");
+        assertThat(Long.parseLong(request.header("webhook-timestamp")))
+                .isBetween(Instant.now().getEpochSecond() - 60, Instant.now().getEpochSecond());
+        assertThat(request.header("webhook-signature")).isEqualTo(signature(request));
+        assertThat(request.body().toJsonObject())
+                .isEqualTo(new JsonObject()
+                        .put("destination", "ops")
+                        .put("message", "done")
+                        .put("run_id", "run_" + RUN)
+                        .put("call_id", "call_1"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {200, 201, 202, 204, 299})
+    void successIsReturned(int status) throws Exception {
+        receiver.then(request -> request.response().setStatusCode(status).end());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Returned(Map.of("status", status, "body", ""), List.of()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {300, 301, 302, 303, 304, 400, 401, 404, 409, 429, 500, 502, 503})
+    void anyOtherCompleteAnswerIsARefusalAndNotRepeated(int status) throws Exception {
+        idempotent = true;
+        receiver.then(request -> request.response()
+                .setStatusCode(status)
+                .putHeader("Location", "/other")
+                .end());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status " + status));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void longAnswerIsCut() throws Exception {
+        receiver.then(request -> request.response().end("\ud83d\ude00".repeat(5000)));
+
+        var result = (Map<?, ?>) ((Outcome.Returned) notify(tool("/"))).result();
+
+        assertThat(result.get("body")).isEqualTo("\ud83d\ude00".repeat(2048));
+        assertThat(result.get("cut")).isEqualTo(true);
+    }
+
+    @Test
+    void endlessAnswerIsReadAsFarAs64KibAndNoFurther() throws Exception {
+        var closed = new CountDownLatch(1);
+        receiver.then(request -> {
+            request.connection().closeHandler(unused -> closed.countDown());
+            request.response().setChunked(true);
+            vertx.setPeriodic(1, unused -> request.response().write(Buffer.buffer(new byte[8192])));
+        });
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(closed.await(10, SECONDS)).isTrue();
+    }
+
+    @Test
+    void redirectsThatKeepTheMethodAreFollowedWithTheSameKey() throws Exception {
+        receiver.thenRedirect(307, "/second")
+                .thenRedirect(308, receiver.url(HOST) + "/third")
+                .thenStatus(200);
+
+        assertThat(notify(tool("/first"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(receiver.received)
+                .extracting(Receiver.Received::path)
+                .containsExactly("/first", "/second", "/third");
+        assertThat(receiver.received).allSatisfy(request -> {
+            assertThat(request.header("webhook-id")).isEqualTo(KEY);
+            assertThat(request.header("webhook-signature")).isEqualTo(signature(request));
+        });
+    }
+
+    @Test
+    void redirectsEnd() throws Exception {
+        IntStream.range(0, 4).forEach(i -> receiver.thenRedirect(307, "/again"));
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("more than 3 redirects"));
+        assertThat(receiver.received).hasSize(4);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://elsewhere.example.test/", "//elsewhere.example.test/", "", "::", "mailto:a@b"})
+    void redirectElsewhereIsRefused(String location) throws Exception {
+        receiver.thenRedirect(308, location);
+
+        assertThat(notify(tool("/")))
+                .isInstanceOfSatisfying(
+                        Outcome.Refused.class,
+                        refused -> assertThat(refused.reason()).startsWith("a redirect"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void redirectIsCheckedAgainWithAFreshLookup() throws Exception {
+        var lookups = new AtomicInteger();
+        resolver = host -> addresses(lookups.getAndIncrement() == 0 ? "127.0.0.1" : "169.254.169.254");
+        receiver.thenRedirect(307, "/second");
+
+        assertThat(notify(tool("/")))
+                .isEqualTo(
+                        new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (metadata)"));
+    }
+
+    @Test
+    void redirectToAnotherDestinationNeedsBothToAllowPrivateAddresses() throws Exception {
+        receiver.thenRedirect(307, "http://strict.example.test:" + receiver.port() + "/");
+        var strict = webhook("https://strict.example.test/", false);
+        var tool = tool(Map.of("ops", webhook(receiver.url(HOST), true), "strict", strict));
+
+        assertThat(notify(tool))
+                .isInstanceOfSatisfying(
+                        Outcome.Refused.class,
+                        refused -> assertThat(refused.reason()).contains("scheme 'http'"));
+    }
+
+    @Test
+    void nameThatLeadsToLoopbackIsRefusedWithoutAConnection() throws Exception {
+        allowPrivate = false;
+
+        assertThat(notify(tool(Map.of("ops", webhook("https://" + HOST + ":" + receiver.port(), false)))))
+                .isEqualTo(
+                        new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (loopback)"));
+        assertThat(receiver.connections).hasValue(0);
+    }
+
+    @Test
+    void realLookupOfLocalhostIsRefused() throws Exception {
+        var webhooks = Map.of("ops", webhook("https://localhost:" + receiver.port(), false));
+
+        assertThat(notify(new WebhookTool(vertx, new BlockingIo(vertx), webhooks)))
+                .isEqualTo(new Outcome.Refused("could not be delivered: localhost has a forbidden address (loopback)"));
+    }
+
+    @Test
+    void realLookupReachesAReceiverThatIsAllowed() throws Exception {
+        var webhooks = Map.of("ops", webhook(receiver.url("localhost"), true));
+
+        assertThat(notify(new WebhookTool(vertx, new BlockingIo(vertx), webhooks)))
+                .isInstanceOf(Outcome.Returned.class);
+    }
+
+    @Test
+    void oneForbiddenAddressAmongSeveralSpoilsTheName() throws Exception {
+        resolver = host -> addresses("127.0.0.1", "169.254.169.254");
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Refused.class);
+        assertThat(receiver.received).isEmpty();
+    }
+
+    @Test
+    void connectionGoesToTheAddressThatWasCheckedAndNothingIsLookedUpAgain() throws Exception {
+        var lookups = new CopyOnWriteArrayList<String>();
+        resolver = host -> {
+            lookups.add(host);
+            return addresses("127.0.0.1");
+        };
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class); // no resolver knows a .test name
+        assertThat(lookups).containsExactly(HOST);
+    }
+
+    @Test
+    void whatWasNotSentIsTriedAgain() throws Exception {
+        var lookups = new AtomicInteger();
+        resolver = host -> lookups.incrementAndGet() < 3
+                ? Future.failedFuture(new UnknownHostException(host))
+                : addresses("127.0.0.1");
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(lookups).hasValue(3);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void refusedConnectionsAreTriedUntilTheDeadlineAndHadNoEffect() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        var webhook = webhook("http://" + HOST + ":" + closedPort(), true);
+
+        assertThat(notify(tool(Map.of("ops", webhook))))
+                .isInstanceOfSatisfying(
+                        Outcome.Refused.class,
+                        refused -> assertThat(refused.reason()).startsWith("could not be delivered: "));
+    }
+
+    @Test
+    void requestThatGotNoAnswerIsNotRepeated() throws Exception {
+        receiver.thenCut();
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void answerCutAfterItsHeadersIsNoAnswer() throws Exception {
+        receiver.then(request -> {
+            var response = request.response().putHeader("Content-Length", "100");
+            response.write("half of it").onComplete(unused -> request.connection().close());
+        });
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void silenceEndsInDoubtAtTheTimeout() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        receiver.thenSilence();
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void answerThatNeverEndsIsNoAnswer() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        receiver.then(request -> {
+            request.response().setChunked(true);
+            vertx.setPeriodic(20, unused -> request.response().write("."));
+        });
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+    }
+
+    @Test
+    void idempotentDestinationGetsTheSameAgain() throws Exception {
+        idempotent = true;
+        receiver.thenCut().thenCut().thenStatus(200);
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(receiver.received).hasSize(3);
+        assertThat(receiver.received)
+                .allSatisfy(request -> assertThat(request.header("webhook-id")).isEqualTo(KEY));
+        assertThat(receiver.received.stream().map(Receiver.Received::body).distinct())
+                .hasSize(1);
+    }
+
+    @Test
+    void refusalOfARepeatSaysNothingOfTheFirstAttempt() throws Exception {
+        idempotent = true;
+        receiver.thenCut().thenStatus(500);
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+    }
+
+    @Test
+    void receiverThatIsGoneAfterAnUnansweredAttemptLeavesDoubt() throws Exception {
+        idempotent = true;
+        timeout = Duration.ofSeconds(2);
+        var lookups = new AtomicInteger();
+        resolver = host -> lookups.getAndIncrement() == 0
+                ? addresses("127.0.0.1")
+                : Future.failedFuture(new UnknownHostException(host));
+        receiver.thenCut();
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+    }
+
+    @Test
+    void nothingIsSentWithoutALease() throws Exception {
+        timeout = Duration.ofSeconds(1);
+
+        assertThat(notify(tool("/"), call(() -> false))).isInstanceOf(Outcome.Refused.class);
+        assertThat(receiver.received).isEmpty();
+    }
+
+    @Test
+    void connectionsThatWereNotUsedAreClosed() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        var tool = tool("/");
+
+        notify(tool, call(() -> false));
+
+        var gone = Future.<Void>future(promise -> vertx.setPeriodic(10, timer -> {
+            if (receiver.connections.get() == 0) {
+                promise.tryComplete();
+            }
+        }));
+        gone.await(10, SECONDS);
+    }
+
+    @Test
+    void leaseThatComesBackInTimeLetsItGo() throws Exception {
+        var asked = new AtomicInteger();
+
+        assertThat(notify(tool("/"), call(() -> asked.incrementAndGet() > 2))).isInstanceOf(Outcome.Returned.class);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void leaseIsNotAskedBeforeTheConnectionIsThere() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        var asked = new AtomicBoolean();
+        var tool = tool(Map.of("ops", webhook("http://" + HOST + ":" + closedPort(), true)));
+
+        notify(tool, call(() -> {
+            asked.set(true);
+            return true;
+        }));
+
+        assertThat(asked).isFalse();
+    }
+
+    @Test
+    void callBrokenOffBeforeAnythingWasSentHadNoEffectAndHasNone() throws Exception {
+        var lookup = Promise.<List<InetAddress>>promise();
+        resolver = host -> lookup.future();
+        var call = call(() -> true);
+        var outcome = start(tool("/"), call);
+
+        onContext(call::abort);
+
+        assertThat(outcome.await(10, SECONDS)).isInstanceOf(Outcome.Refused.class);
+        lookup.complete(addresses("127.0.0.1").result());
+        onContext(() -> {});
+        assertThat(receiver.received).isEmpty();
+    }
+
+    @Test
+    void callBrokenOffAfterTheRequestIsInDoubtAtOnceAndItsConnectionClosed() throws Exception {
+        var closed = new CountDownLatch(1);
+        receiver.then(request -> request.connection().closeHandler(unused -> closed.countDown()));
+        var call = call(() -> true);
+        var outcome = start(tool("/"), call);
+        receiver.received.take();
+
+        onContext(call::abort);
+
+        assertThat(outcome.await(5, SECONDS)).isEqualTo(new Outcome.Unknown("no complete answer: broken off"));
+        assertThat(closed.await(10, SECONDS)).isTrue();
+    }
+
+    @Test
+    void verdictComesBackToTheCallersContext() throws Exception {
+        var same = Future.<Context>future(promise -> context.runOnContext(unused -> tool("/")
+                        .run(invocation("ops"), call(() -> true))
+                        .map(outcome -> Vertx.currentContext())
+                        .onComplete(promise)))
+                .await(10, SECONDS);
+
+        assertThat(same).isSameAs(context);
+    }
+
+    @Test
+    void toolNamesItsDestinationsAndIsRepeatableWhereTheyAre() {
+        idempotent = true;
+        var safe = webhook("https://a.example.org", false);
+        idempotent = false;
+        timeout = Duration.ofSeconds(30);
+        var tool = tool(Map.of("safe", safe, "ops", webhook("https://b.example.org", false)));
+
+        var check = new ArgumentSchema(tool.spec().parameters());
+        assertThat(check.check(Map.of("destination", "ops", "message", "m"))).isEmpty();
+        assertThat(check.check(Map.of("destination", "https://b.example.org", "message", "m")))
+                .hasSize(1);
+        assertThat(check.check(Map.of("destination", "ops", "message", ""))).hasSize(1);
+        assertThat(tool.spec().external()).isTrue();
+        assertThat(tool.spec().timeout()).isEqualTo(Duration.ofSeconds(30));
+        assertThat(tool.isRepeatable(Map.of("destination", "safe"))).isTrue();
+        assertThat(tool.isRepeatable(Map.of("destination", "ops"))).isFalse();
+        assertThat(tool.isRepeatable(Map.of("destination", "none"))).isFalse();
+    }
+
+    @Test
+    void everyMistakeInTheDestinationsIsReportedAtOnce() {
+        var odd = new Webhook(
+                URI.create("https://c.example.org"), new Secret("whsec_oops"), false, false, Duration.ofSeconds(5));
+        timeout = Duration.ofSeconds(61);
+        var webhooks = Map.of(
+                "a", webhook("http://a.example.org", false),
+                "b", webhook("https://user:pass@b.example.org", false),
+                "c", odd,
+                "d", webhook("https://d.example.org", false),
+                "e", webhook("https:///path", false));
+
+        assertThatThrownBy(() -> WebhookTool.destinations(webhooks))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("tools.webhooks.a.url: scheme 'http'")
+                .hasMessageContaining("tools.webhooks.b.url: user and password")
+                .hasMessageContaining("tools.webhooks.c.secret: ")
+                .hasMessageContaining("tools.webhooks.d.timeout: ")
+                .hasMessageContaining("tools.webhooks.e.url: no host")
+                .message()
+                .doesNotContain("oops", "pass@");
+    }
+
+    private Outcome notify(WebhookTool tool) throws Exception {
+        return notify(tool, call(() -> true));
+    }
+
+    private Outcome notify(WebhookTool tool, CallContext call) throws Exception {
+        return start(tool, call).await(30, SECONDS);
+    }
+
+    private Future<Outcome> start(WebhookTool tool, CallContext call) {
+        return Future.future(promise ->
+                context.runOnContext(unused -> tool.run(invocation("ops"), call).onComplete(promise)));
+    }
+
+    private void onContext(Runnable work) throws Exception {
+        Future.<Void>future(promise -> context.runOnContext(unused -> {
+                    work.run();
+                    promise.complete();
+                }))
+                .await(10, SECONDS);
+    }
+
+    private WebhookTool tool(String path) {
+        return tool(Map.of("ops", webhook(receiver.url(HOST) + path, allowPrivate)));
+    }
+
+    private WebhookTool tool(Map<String, Webhook> webhooks) {
+        return new WebhookTool(
+                vertx, WebhookTool.clientOptions(), host -> resolver.apply(host), WebhookTool.destinations(webhooks));
+    }
+
+    private Webhook webhook(String url, boolean privateAllowed) {
+        var secret = new Secret("whsec_" + Base64.getEncoder().encodeToString(SECRET));
+        return new Webhook(URI.create(url), secret, idempotent, privateAllowed, timeout);
+    }
+
+    private static CallContext call(BooleanSupplier mayStart) {
+        return new CallContext("req-1", Deadline.in(Duration.ofSeconds(20)), mayStart);
+    }
+
+    private static Invocation invocation(String destination) {
+        var arguments = Map.<String, Object>of("destination", destination, "message", "done");
+        return new Invocation(RUN, "call_1", KEY, "default", arguments, null);
+    }
+
+    private static String signature(Receiver.Received request) throws Exception {
+        var mac = Mac.getInstance("HmacSHA256");
+        mac.init(new SecretKeySpec(SECRET, "HmacSHA256"));
+        var signed = request.header("webhook-id") + "." + request.header("webhook-timestamp") + "."
+                + request.body().toString(UTF_8);
+        return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes(UTF_8)));
+    }
+
+    private static Future<List<InetAddress>> addresses(String... literals) {
+        var addresses = new CopyOnWriteArrayList<InetAddress>();
+        try {
+            for (var literal : literals) {
+                addresses.add(InetAddress.getByName(literal));
+            }
+        } catch (UnknownHostException e) {
+            return Future.failedFuture(e);
+        }
+        return Future.succeededFuture(List.copyOf(addresses));
+    }
+
+    private static int closedPort() throws Exception {
+        try (var socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+}
