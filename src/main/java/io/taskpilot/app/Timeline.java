@@ -181,7 +181,10 @@ final class Timeline {
 
     private static String until(Instant at, String expiry) {
         var expires = Instant.parse(expiry);
-        var left = Duration.between(at, expires).truncatedTo(ChronoUnit.SECONDS);
+        var exact = Duration.between(at, expires);
+        var left = exact.toMinutes() > 1
+                ? exact.plusSeconds(30).truncatedTo(ChronoUnit.MINUTES)
+                : exact.truncatedTo(ChronoUnit.SECONDS);
         return "until %s (%s)".formatted(expires.truncatedTo(ChronoUnit.SECONDS), Durations.format(left));
     }
 
