@@ -109,9 +109,7 @@ public final class Server {
         var journal = new PgJournal(database, null, signals::changed, Server::historyWentBack);
         var reader = new PgRunReader(database, null);
 
-        var policy = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
-                .await();
-        use("policy", "embedded (Rego as WebAssembly), revision " + policy.revision());
+        var policy = policy(vertx, blocking);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
         use("guardrails", "embedded (model-free rails only)");
         var tools = tools(vertx, reader, blocking);
