@@ -43,7 +43,8 @@ final class Nodes {
 
     private static final String DECLARE_DEAD = """
             update nodes set state = 'dead'
-            where state = 'live' and id <> $1 and ($2 or expires_at < clock_timestamp())
+            where state = 'live' and id <> $1 and ($2 or expires_at < clock_timestamp() and exists (
+              select 1 from nodes me where me.id = $1 and me.state = 'live' and me.expires_at > clock_timestamp()))
             """;
 
     private static final String DEREGISTER = """
@@ -56,10 +57,10 @@ final class Nodes {
 
     private static final String CLAIM = """
             with claimable as (
-              select r.id, n.id is not null as dead
-              from runs r left join nodes n on n.id = r.owner and n.state = 'dead'
+              select r.id, r.owner is not null and n.state is distinct from 'live' as dead
+              from runs r left join nodes n on n.id = r.owner
               where r.status in ('queued', 'running') and r.format = $3
-                and (r.owner is null or n.id is not null or (r.owner = $1 and r.claim_id = any($4::uuid[])))
+                and (n.state is distinct from 'live' or (r.owner = $1 and r.claim_id = any($4::uuid[])))
                 and exists (select 1 from nodes me where me.id = $1 and me.state = 'live')
               order by r.id
               limit $2
