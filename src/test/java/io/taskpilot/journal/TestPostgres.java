@@ -6,15 +6,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The database of all tests in this JVM: one real PostgreSQL, started when the first test asks, gone with the JVM. Each
  * test class takes a database of its own, made from a migrated template. It does not wait for the disk.
  */
 public final class TestPostgres {
+    private static final Logger log = LoggerFactory.getLogger(TestPostgres.class);
+    private static final String PREFIX = "taskpilot-test-";
     private static final String TEMPLATE = "migrated";
     private static final AtomicInteger count = new AtomicInteger();
 
@@ -62,7 +68,8 @@ public final class TestPostgres {
 
         private static LocalPostgres start() {
             try {
-                var dir = Files.createTempDirectory("taskpilot-test-");
+                sweep();
+                var dir = Files.createTempDirectory(PREFIX);
                 var postgres = LocalPostgres.start(dir, Map.of("fsync", "off", "full_page_writes", "off"));
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(postgres, dir), "test-postgres"));
                 execute(postgres.address(), "create database " + TEMPLATE);
@@ -70,6 +77,29 @@ public final class TestPostgres {
                 return postgres;
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
+            }
+        }
+
+        /** Removes what killed test runs left: their postgres lives on. A lock that is held says it is in use. */
+        private static void sweep() throws IOException {
+            var longAgo = Instant.now().minus(Duration.ofMinutes(2));
+            try (var dirs = Files.newDirectoryStream(Path.of(System.getProperty("java.io.tmpdir")), PREFIX + "*")) {
+                for (var dir : dirs) {
+                    var lock = dir.resolve("lock");
+                    if (Files.exists(lock)
+                            && Files.getLastModifiedTime(lock).toInstant().isBefore(longAgo)) {
+                        remove(dir);
+                    }
+                }
+            }
+        }
+
+        private static void remove(Path dir) {
+            try {
+                LocalPostgres.start(dir).crash();
+                delete(dir);
+            } catch (IOException | IllegalStateException e) {
+                log.info("left where it is directory={} reason={}", dir, e.toString());
             }
         }
 

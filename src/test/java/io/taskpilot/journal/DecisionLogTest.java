@@ -1,0 +1,193 @@
+package io.taskpilot.journal;
+
+import static io.taskpilot.journal.JournalFixture.await;
+import static io.taskpilot.journal.JournalFixture.checked;
+import static io.taskpilot.journal.JournalFixture.failure;
+import static io.taskpilot.journal.JournalFixture.started;
+import static io.taskpilot.journal.JournalFixture.turnStarted;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.RunReader.DecisionFilter;
+import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.engine.RunReader.Verification;
+import io.taskpilot.journal.JournalFixture.Owned;
+import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.vertx.core.Future;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DecisionLogTest {
+    private static final DecisionFilter ALL = new DecisionFilter(null, null, null, null, null, null);
+
+    private JournalFixture fixture;
+
+    @BeforeEach
+    void open() {
+        fixture = new JournalFixture();
+        fixture.register();
+    }
+
+    @AfterEach
+    void close() {
+        fixture.close();
+    }
+
+    /** A run with five decisions, from three appends. */
+    private Owned decided() {
+        return fixture.owned()
+                .appended(started(), checked(DecisionResult.ALLOW), checked(DecisionResult.ALLOW))
+                .appended(turnStarted(1))
+                .appended(checked(DecisionResult.ERROR))
+                .appended(turnStarted(2), checked(DecisionResult.ALLOW), checked(DecisionResult.DENY));
+    }
+
+    private Verification verified() {
+        return await(fixture.reader.verifyDecisions(null));
+    }
+
+    @Test
+    void whatNobodyTouchedHolds() {
+        decided();
+        decided();
+
+        assertThat(verified()).isEqualTo(new Verification(2, 10, List.of()));
+    }
+
+    @Test
+    void theChainGoesOnWithTheNextOwnerAndThroughAnAnswer() {
+        var run = fixture.owned().parked();
+        await(fixture.journal.appendUnowned(
+                run.id,
+                (state, now) -> List.of(new RunEvent.ApprovalDecided(
+                        Objects.requireNonNull(state.asked()).approvalId(),
+                        ApprovalAnswer.APPROVE,
+                        "key-2",
+                        List.of(),
+                        "fine",
+                        null))));
+        var claim = await(fixture.journal.claim(1)).get(0);
+        fixture.new Owned(run.id, claim.fence())
+                .appended(new RunEvent.Resumed("answered"), checked(DecisionResult.ALLOW))
+                .appended(checked(DecisionResult.ALLOW));
+
+        assertThat(await(fixture.reader.verifyDecisions(run.id))).isEqualTo(new Verification(1, 3, List.of()));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiterString = "=>",
+            value = {
+                "update decisions set result = 'allow' where position = 3 => position 3 .*changed",
+                "update decisions set reason = reason || ' ' where position = 1 => position 1 .*changed",
+                "update decisions set created_at = created_at + interval '1 us' where position = 2 => position 2 .*changed",
+                "update decisions set latency_ms = 0.1 where position = 5 => position 5 .*changed",
+                "delete from decisions where position = 3 => 1 deleted before position 4",
+                "delete from decisions where position = 1 => 1 deleted before position 2",
+                "delete from decisions where position > 3 => 2 deleted at the end",
+                "delete from decisions => all 5 deleted",
+                "update decisions set position = 9 - position where position in (4, 5); => position 4 .*changed, inserted or reordered",
+                "insert into decisions select chain_id, 6, id, run_id, request_id, trace_id, tenant, principal, decision_type, phase, result, rule, reason, agent, tool, policy_revision, input_sha256, context, latency_ms, created_at, hash, hash from decisions where position = 5 => 1 inserted at the end",
+                "delete from runs => its run is gone"
+            })
+    void everyKindOfTamperingIsNamed(String tampering, String expected) {
+        decided();
+
+        if (tampering.contains("9 - position")) { // the key forbids two rows at one place on the way
+            TestPostgres.execute(
+                    fixture.address, "update decisions set position = position + 100 where position in (4, 5)");
+            TestPostgres.execute(
+                    fixture.address, "update decisions set position = 109 - position where position > 100");
+        } else {
+            TestPostgres.execute(fixture.address, tampering);
+        }
+
+        assertThat(verified().broken()).anySatisfy(line -> assertThat(line).containsPattern(expected));
+    }
+
+    @Test
+    void aWhollyRewrittenChainDoesNotMatchWhatTheRunRemembers() {
+        var run = decided();
+        var other = decided();
+        TestPostgres.execute(
+                fixture.address,
+                "update runs set decisions_hash = (select decisions_hash from runs where id = '%s') where id = '%s'"
+                        .formatted(other.id, run.id));
+
+        assertThat(verified().broken()).singleElement().asString().contains(run.id.toString(), "rewritten");
+    }
+
+    @Test
+    void withAKeyNobodyElseCanMakeTheHashes() {
+        var keyed = new PgJournal(fixture.database, new Secret("k".repeat(32)), runs -> {}, unused -> {});
+        await(keyed.register());
+        var request = JournalFixture.request();
+        var creation = await(keyed.create(request, null, true));
+        var run = fixture.new Owned(request, creation);
+        await(keyed.append(run.id, creation.fence(), run.state, List.of(started(), checked(DecisionResult.ALLOW))));
+
+        assertThat(await(new PgRunReader(fixture.database, new Secret("k".repeat(32))).verifyDecisions(null))
+                        .broken())
+                .isEmpty();
+        assertThat(verified().broken()).isNotEmpty(); // without the key nothing matches
+        keyed.close();
+    }
+
+    @Test
+    void anExportHasEachDecisionOnceAndWaitsForItsReader() {
+        for (var i = 0; i < 90; i++) {
+            decided();
+        }
+        var seen = new ArrayList<DecisionView>();
+        var pages = new ArrayList<Integer>();
+
+        await(fixture.reader.exportDecisions(ALL, page -> {
+            pages.add(page.size());
+            return fixture.vertx.timer(5).map(unused -> {
+                seen.addAll(page);
+                return null;
+            });
+        }));
+
+        assertThat(pages).containsExactly(200, 200, 50);
+        assertThat(seen.stream().map(view -> view.decision().id()))
+                .doesNotHaveDuplicates()
+                .hasSize(450);
+        assertThat(failure(fixture.reader.exportDecisions(
+                        ALL, page -> Future.failedFuture(new IllegalStateException("reader gone")))))
+                .hasMessage("reader gone");
+    }
+
+    @Test
+    void anUnknownRunCannotBeVerified() {
+        assertThat(failure(fixture.reader.verifyDecisions(UUID.randomUUID())))
+                .hasFieldOrPropertyWithValue("slug", "caller-not-found");
+        assertThat(await(fixture.reader.verifyDecisions(fixture.owned().id)).rows())
+                .isZero();
+    }
+
+    @Test
+    void theDecisionIsInTheSameAppendAsItsEvent() {
+        var run = decided();
+
+        assertThat(TestPostgres.query(
+                        fixture.address,
+                        "select count(*) from decisions d join events e on e.run_id = d.run_id and e.type = 'guardrail.checked'"
+                                + " where d.xmin::text = e.xmin::text and d.run_id = '" + run.id + "'"))
+                .isNotEqualTo("0");
+        assertThat(run.history())
+                .extracting(Recorded::event)
+                .filteredOn(RunEvent.GuardrailChecked.class::isInstance)
+                .hasSize(5);
+    }
+}
