@@ -279,7 +279,8 @@ class WebhookToolTest {
     void answerCutAfterItsHeadersIsNoAnswer() throws Exception {
         receiver.then(request -> {
             var response = request.response().putHeader("Content-Length", "100");
-            response.write("half of it").onComplete(unused -> request.connection().close());
+            response.write("half of it")
+                    .onComplete(unused -> request.connection().close());
         });
 
         assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
