@@ -14,6 +14,7 @@ import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.SocketAddress;
 import java.net.InetAddress;
 import java.net.URI;
+import java.security.cert.CertificateException;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
@@ -197,11 +198,21 @@ final class Delivery {
         var pause = pauseMillis(number);
         var mayRepeat = unanswered == 0 || destination.idempotent();
         var inTime = !deadline.hasPassed() && pause < deadline.remainingMillis();
-        if (cause instanceof Forbidden || !mayRepeat || !inTime || call.isAborted()) {
+        if (isFinal(cause) || !mayRepeat || !inTime || call.isAborted()) {
             return Future.succeededFuture(
                     unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause)));
         }
         return network.vertx().timer(pause, TimeUnit.MILLISECONDS).compose(unused -> attempt(number + 1));
+    }
+
+    /** Neither a forbidden address nor a wrong certificate mends itself within a minute. */
+    private static boolean isFinal(Throwable failure) {
+        for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof Forbidden || cause instanceof CertificateException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void breakOff() {
