@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.run.RunEvent.ApprovalDecided;
 import io.taskpilot.run.RunEvent.ApprovalRequested;
+import io.taskpilot.run.RunEvent.Ended;
 import io.taskpilot.run.RunEvent.PolicyDecided;
 import io.taskpilot.run.RunEvent.Resumed;
 import io.taskpilot.run.RunEvent.ToolCompleted;
@@ -45,7 +46,11 @@ final class CallLife {
 
     void follow(List<Recorded> append) {
         RunEvent before = null;
+        var ending = append.get(append.size() - 1).event() instanceof Ended;
         for (var recorded : append) {
+            if (recorded.event() instanceof ToolOutcomeUnknown lost && isMine(lost.callId()) && !ending) {
+                reported(recorded.at());
+            }
             follow(recorded, before);
             before = recorded.event();
         }
@@ -146,6 +151,14 @@ final class CallLife {
         }
         if (first.external() && !unknown) {
             assertThat(at).isAfterOrEqualTo(first.deadline().plus(Workflow.DOUBT_MARGIN));
+        }
+    }
+
+    /** Only the owner that started it knows sooner; a run that is stopped can't wait. */
+    private void reported(Instant at) {
+        if (resumed) {
+            assertThat(at)
+                    .isAfterOrEqualTo(Objects.requireNonNull(started).deadline().plus(Workflow.DOUBT_MARGIN));
         }
     }
 

@@ -13,7 +13,7 @@ import net.jqwik.api.statistics.Statistics;
 import net.jqwik.api.statistics.StatisticsReport;
 import org.jspecify.annotations.Nullable;
 
-/** Twenty thousand runs through simulated worlds, with owners that die and clients that cancel; each must obey the laws. */
+/** Twelve thousand runs through simulated worlds, with owners that die and clients that cancel; each must obey the laws. */
 class WorkflowLawsTest {
     /** What may happen between two appends, rarely. */
     private static final List<String> TROUBLE =
@@ -28,7 +28,7 @@ class WorkflowLawsTest {
                 .map(World::new);
     }
 
-    @Property(tries = 20_000)
+    @Property(tries = 12_000)
     @StatisticsReport(StatisticsReport.StatisticsReportMode.OFF)
     void everyHistoryObeysTheLaws(@ForAll("worlds") World world) {
         var run = Simulation.of(world, (boundary, state) -> troubleAt(world, boundary));
@@ -83,7 +83,7 @@ class WorkflowLawsTest {
      * Wherever a run is stopped and taken over, it continues as if nothing had been, but for what a dead owner leaves
      * unknown. The world is the same, except that there such a call had come back unknown.
      */
-    @Property(tries = 4_000)
+    @Property(tries = 2_000)
     void takenOverAnywhereARunBecomesWhatItCouldHaveBeen(@ForAll("worlds") World anyWorld) {
         var world = anyWorld.but("policy changes", "no");
         var whole = Simulation.of(world, Simulation.NONE);
