@@ -102,6 +102,6 @@ class AnyConfigTest {
         for (var i = 0; i < names.length - 1; i++) {
             node = node.get(names[i]) instanceof ObjectNode inner ? inner : node.putObject(names[i]);
         }
-        node.set(names[names.length - 1], leaf);
+        node.set(names[names.length - 1], leaf.deepCopy()); // else one empty mapping could end up inside itself
     }
 }
