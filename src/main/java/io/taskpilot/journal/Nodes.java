@@ -55,13 +55,23 @@ final class Nodes {
             delete from nodes where id = $1
             """;
 
+    /**
+     * Candidates are judged in the statement's snapshot, and the lock then wants their fence unchanged: every new owner
+     * raises it. (After waiting for a lock PostgreSQL looks again at the locked row only, not at the node beside it.)
+     */
     private static final String CLAIM = """
-            with claimable as (
-              select r.id, r.owner is not null and n.state is distinct from 'live' as dead
+            with candidates as materialized (
+              select r.id, r.fence, r.owner is not null and n.state is distinct from 'live' as dead
               from runs r left join nodes n on n.id = r.owner
               where r.status in ('queued', 'running') and r.format = $3
                 and (n.state is distinct from 'live' or (r.owner = $1 and r.claim_id = any($4::uuid[])))
                 and exists (select 1 from nodes me where me.id = $1 and me.state = 'live')
+              order by r.id
+              limit $2 + 200
+            ), claimable as (
+              select r.id, c.dead
+              from runs r join candidates c on c.id = r.id and c.fence = r.fence
+              where r.status in ('queued', 'running')
               order by r.id
               limit $2
               for update of r skip locked

@@ -156,6 +156,57 @@ class OwnershipTest {
     }
 
     @Test
+    void claimsAndReleasesInEachOthersWayGiveEveryFenceToOneOwner() {
+        one.register();
+        two.register();
+        for (var i = 0; i < 4; i++) {
+            await(one.journal.create(request(), null, false));
+        }
+
+        var claims = await(Future.all(grabbing(one, 60), grabbing(two, 60), grabbing(one, 60), grabbing(two, 60)))
+                .<List<Claim>>list()
+                .stream()
+                .flatMap(List::stream)
+                .map(claim -> claim.runId() + " " + claim.fence())
+                .toList();
+
+        assertThat(claims).isNotEmpty().doesNotHaveDuplicates();
+        assertThat(TestPostgres.query(one.address, "select sum(fence - 1) from runs"))
+                .isEqualTo(Integer.toString(claims.size()));
+    }
+
+    /** Claims and releases again and again; everything it got. */
+    private static Future<List<Claim>> grabbing(JournalFixture node, int times) {
+        return times == 0
+                ? Future.succeededFuture(List.of())
+                : node.journal
+                        .claim(3)
+                        .compose(claims -> released(node, claims)
+                                .compose(unused -> grabbing(node, times - 1))
+                                .map(later -> {
+                                    var all = new ArrayList<>(claims);
+                                    all.addAll(later);
+                                    return all;
+                                }));
+    }
+
+    private static Future<?> released(JournalFixture node, List<Claim> claims) {
+        return Future.all(claims.stream()
+                .map(claim -> node.journal.release(claim.runId(), claim.fence()))
+                .toList());
+    }
+
+    @Test
+    void aRunWhoseOwnerLeftTheTableIsClaimable() {
+        var gone = one.register();
+        var run = one.owned().appended(started());
+        two.register();
+        TestPostgres.execute(one.address, "delete from nodes where id = '" + gone + "'");
+
+        assertThat(await(two.journal.claim(10))).containsExactly(new Claim(run.id, 2, "node_dead", 1));
+    }
+
+    @Test
     void aNodeThatIsNotLiveClaimsNothing() {
         var dead = one.register();
         await(two.journal.declareDead(two.register(), true));
