@@ -38,7 +38,9 @@ public final class ThousandRuns {
                 args.length > 0 ? args[0] : "http://127.0.0.1:8000", args.length > 1 ? args[1] : "http://127.0.0.1:8081");
         var runs = args.length > 2 ? Integer.parseInt(args[2]) : 1000;
         var rounds = args.length > 3 ? Integer.parseInt(args[3]) : 3;
-        bench.together(runs / 10); // warms the server up; not counted
+        for (var warmUp = 0; warmUp < 2; warmUp++) {
+            bench.together(runs); // not counted: the JIT is at work
+        }
         for (var round = 1; round <= rounds; round++) {
             bench.round(round, runs);
         }
