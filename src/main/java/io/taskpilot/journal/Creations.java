@@ -96,7 +96,7 @@ final class Creations {
         this.database = database;
         this.lane = database.dedicated();
         this.committed = committed;
-        this.writer = new GroupCommit<>(database, this::send);
+        this.writer = new GroupCommit<>(database, (rows, took) -> {}, this::send);
     }
 
     /** @param owner who drives it; null leaves it to whoever claims it */

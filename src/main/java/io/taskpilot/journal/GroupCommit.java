@@ -3,10 +3,12 @@ package io.taskpilot.journal;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +45,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
 
     private final Database database;
     private final Context context;
+    private final BiConsumer<Integer, Duration> measured;
     private final Function<List<T>, Future<List<T>>> sender;
     private final Deque<T> queue = new ArrayDeque<>();
     private final Deque<List<T>> again = new ArrayDeque<>();
@@ -51,12 +54,14 @@ final class GroupCommit<T extends GroupCommit.Entry> {
     private int failures;
 
     /**
+     * @param measured told of each batch that was written: its rows, and how long it took
      * @param sender writes a batch and settles its entries; gives back those that are to be sent again. Called on one
      *     event loop, never while it is at work
      */
-    GroupCommit(Database database, Function<List<T>, Future<List<T>>> sender) {
+    GroupCommit(Database database, BiConsumer<Integer, Duration> measured, Function<List<T>, Future<List<T>>> sender) {
         this.database = database;
         this.context = database.vertx().getOrCreateContext();
+        this.measured = measured;
         this.sender = sender;
     }
 
@@ -93,15 +98,22 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         var batch = next();
         if (!batch.isEmpty()) {
             busy = true;
-            sender.apply(batch)
+            var sent = System.nanoTime();
+            Future.succeededFuture()
+                    .compose(unused -> sender.apply(batch)) // which may throw
                     .onComplete((left, error) -> context.runOnContext(unused -> {
                         if (error == null) {
+                            measured.accept(rows(batch), Duration.ofNanos(System.nanoTime() - sent));
                             written(left);
                         } else {
                             failed(batch, error);
                         }
                     }));
         }
+    }
+
+    private static int rows(List<? extends Entry> batch) {
+        return batch.stream().mapToInt(Entry::rows).sum();
     }
 
     private List<T> next() {
@@ -139,7 +151,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
 
     private void failed(List<T> batch, Throwable error) {
         switch (PgErrors.meaning(error)) {
-            case BAD_ROW -> split(batch, error);
+            case BAD_ROW, BUG -> split(batch, error);
             case RACE -> sendLater(batch);
             case AWAY -> {
                 database.lost(error);
@@ -147,27 +159,20 @@ final class GroupCommit<T extends GroupCommit.Entry> {
                 left.removeIf(entry -> entry.givesUp(error));
                 sendLater(left);
             }
-            case BUG -> {
-                refuse(batch, error);
-                resume();
-            }
         }
     }
 
+    /** Until the one that can't be written is alone. */
     private void split(List<T> batch, Throwable error) {
         if (batch.size() == 1) {
-            refuse(batch, error);
+            log.error("database refused an append", error);
+            batch.get(0).fail(Failure.internal("internal-journal", error));
         } else {
             var half = batch.size() / 2;
             again.push(batch.subList(half, batch.size()));
             again.push(batch.subList(0, half));
         }
         resume();
-    }
-
-    private void refuse(List<T> batch, Throwable error) {
-        log.error("database refused an append entries={}", batch.size(), error);
-        batch.forEach(entry -> entry.fail(Failure.internal("internal-journal", error)));
     }
 
     private void sendLater(List<T> batch) {

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** The appends of those who own the run: all of a node's through one group commit. */
@@ -34,12 +35,13 @@ final class OwnedAppends {
 
     private record Known(long lastSeq, Head head) {}
 
-    OwnedAppends(Database database, AppendStatement statement, DecisionChain chain) {
+    OwnedAppends(
+            Database database, AppendStatement statement, DecisionChain chain, BiConsumer<Integer, Duration> measured) {
         this.database = database;
         this.lane = database.dedicated();
         this.statement = statement;
         this.chain = chain;
-        this.writer = new GroupCommit<>(database, batch -> statement.send(lane, batch));
+        this.writer = new GroupCommit<>(database, measured, batch -> statement.send(lane, batch));
     }
 
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
@@ -73,7 +75,7 @@ final class OwnedAppends {
     private Append prepared(long fence, RunState before, List<RunEvent> events, Head head) {
         try {
             return new Append(UUID.randomUUID(), before, fence, false, events, chain, head);
-        } catch (IllegalArgumentException | IllegalStateException e) {
+        } catch (RuntimeException e) {
             throw Failure.internal("internal-journal", e); // a bug of ours: these events can't follow
         }
     }

@@ -10,10 +10,12 @@ import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Tuple;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -56,12 +58,22 @@ public final class PgJournal implements Journal {
             @Nullable Secret chainKey,
             Consumer<Collection<UUID>> committed,
             Consumer<String> historyWentBack) {
+        this(database, chainKey, committed, historyWentBack, (rows, took) -> {});
+    }
+
+    /** @param measured told of each batch of appends that was written: its rows, and how long it took */
+    public PgJournal(
+            Database database,
+            @Nullable Secret chainKey,
+            Consumer<Collection<UUID>> committed,
+            Consumer<String> historyWentBack,
+            BiConsumer<Integer, Duration> measured) {
         this.database = database;
         var chain = new DecisionChain(chainKey);
         var statement = new AppendStatement(committed, historyWentBack);
         this.nodes = new Nodes(database.shared());
         this.creations = new Creations(database, committed);
-        this.owned = new OwnedAppends(database, statement, chain);
+        this.owned = new OwnedAppends(database, statement, chain, measured);
         this.unowned = new UnownedAppends(database, statement, chain, committed);
     }
 
