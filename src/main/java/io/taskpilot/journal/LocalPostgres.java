@@ -88,13 +88,9 @@ public final class LocalPostgres implements AutoCloseable {
         }
     }
 
-    /** Stops it as a crash would, at once; the next start replays its log. */
+    /** Stops it as a crash would, at once, and keeps the lock: for a directory that is to be deleted. */
     void crash() throws IOException {
-        try {
-            run("pg_ctl", List.of("-D", cluster.toString(), "stop", "-m", "immediate", "-w", "-t", "20"));
-        } finally {
-            lock.close();
-        }
+        run("pg_ctl", List.of("-D", cluster.toString(), "stop", "-m", "immediate", "-w", "-t", "20"));
     }
 
     private static Secret password(Path dataDir) throws IOException {
