@@ -106,7 +106,13 @@ public final class Server {
         closer.add("database", CLOSE, database::close);
 
         var signals = new LocalSignals(vertx);
-        var journal = new PgJournal(database, null, signals::changed, Server::historyWentBack);
+        var journal =
+                new PgJournal(database, null, signals::changed, Server::historyWentBack, metrics::journalCommitted);
+        metrics.journalPending(journal::pendingAppends);
+        closer.add("journal", () -> {
+            journal.close();
+            return null;
+        });
         var reader = new PgRunReader(database, null);
 
         var policy = policy(vertx, blocking);

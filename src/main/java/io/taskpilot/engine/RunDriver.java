@@ -81,7 +81,7 @@ final class RunDriver {
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.history = new RunHistory(journal, lease, metrics, fence, state, this::cancel);
+        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, this::cancel);
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);

@@ -1,9 +1,12 @@
 package io.taskpilot.engine;
 
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -13,6 +16,9 @@ import java.util.UUID;
  * At most one append is under way.
  */
 final class RunHistory {
+    private static final long NO_ROOM_MILLIS = 1_000;
+
+    private final Vertx vertx;
     private final Journal journal;
     private final Lease lease;
     private final RunMetrics metrics;
@@ -25,7 +31,15 @@ final class RunHistory {
     private Future<Void> appending = Future.succeededFuture();
 
     /** @param cancelRequested called when an append's answer says that somebody wants the run cancelled */
-    RunHistory(Journal journal, Lease lease, RunMetrics metrics, long fence, RunState state, Runnable cancelRequested) {
+    RunHistory(
+            Vertx vertx,
+            Journal journal,
+            Lease lease,
+            RunMetrics metrics,
+            long fence,
+            RunState state,
+            Runnable cancelRequested) {
+        this.vertx = vertx;
         this.journal = journal;
         this.lease = lease;
         this.metrics = metrics;
@@ -74,7 +88,9 @@ final class RunHistory {
     }
 
     private Future<Void> append(List<RunEvent> events) {
-        return journal.append(runId, fence, committed, events)
+        var done = Promise.<Journal.Appended>promise();
+        tryAppend(events, done);
+        return done.future()
                 .<Void>map(appended -> {
                     for (var event : events) {
                         metrics.committed(committed, event, appended.at());
@@ -88,6 +104,17 @@ final class RunHistory {
                 .recover(cause -> cause instanceof Journal.TaskConflict
                         ? loseRace(events, String.valueOf(cause.getMessage()))
                         : Future.failedFuture(cause));
+    }
+
+    /** While the database is away the journal holds only so much; what it has no room for waits here. */
+    private void tryAppend(List<RunEvent> events, Promise<Journal.Appended> done) {
+        journal.append(runId, fence, committed, events).onComplete(done::complete, cause -> {
+            if (cause instanceof Failure failure && failure.slug().equals("overload-journal")) {
+                vertx.setTimer(NO_ROOM_MILLIS, unused -> tryAppend(events, done));
+            } else {
+                done.fail(cause);
+            }
+        });
     }
 
     /** Another run changed the task first: the tool call becomes an error that the agent is told. */

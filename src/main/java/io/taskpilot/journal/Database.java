@@ -37,7 +37,7 @@ public final class Database {
         this.vertx = vertx;
         this.address = address;
         this.longestSilence = longestSilence;
-        this.shared = new Lane(() -> pool(poolSize), longestSilence);
+        this.shared = new Lane(() -> pool("postgres", poolSize), longestSilence);
     }
 
     /** Connects when first asked something. */
@@ -50,8 +50,10 @@ public final class Database {
         return new Database(vertx, address, poolSize, longestSilence);
     }
 
-    private Pool pool(int size) {
+    /** @param name of its metrics: two pools of one name would share them */
+    private Pool pool(String name, int size) {
         var options = new PoolOptions()
+                .setName(name)
                 .setMaxSize(size)
                 .setMaxWaitQueueSize(MAX_WAITING)
                 .setConnectionTimeout(5)
@@ -74,7 +76,8 @@ public final class Database {
 
     /** A connection for one writer, so that it never waits behind readers. */
     Lane dedicated() {
-        var one = new Lane(() -> pool(1), longestSilence);
+        var name = "postgres-writer-" + (dedicated.size() + 1);
+        var one = new Lane(() -> pool(name, 1), longestSilence);
         dedicated.add(one);
         return one;
     }
