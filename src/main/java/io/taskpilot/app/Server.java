@@ -37,6 +37,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.micrometer.Label;
+import io.vertx.micrometer.MetricsDomain;
 import io.vertx.micrometer.MicrometerMetricsFactory;
 import io.vertx.micrometer.MicrometerMetricsOptions;
 import java.io.IOException;
@@ -185,8 +186,18 @@ public final class Server {
     }
 
     private static Vertx vertx(Metrics metrics) {
-        var labels = EnumSet.of(Label.HTTP_METHOD, Label.HTTP_CODE, Label.HTTP_ROUTE, Label.POOL_TYPE, Label.POOL_NAME);
-        var options = new MicrometerMetricsOptions().setEnabled(true).setLabels(labels);
+        var labels = EnumSet.of(
+                Label.HTTP_METHOD,
+                Label.HTTP_CODE,
+                Label.HTTP_ROUTE,
+                Label.POOL_TYPE,
+                Label.POOL_NAME,
+                Label.NAMESPACE);
+        var options = new MicrometerMetricsOptions()
+                .setEnabled(true)
+                .setLabels(labels)
+                .addDisabledMetricsCategory(
+                        MetricsDomain.NET_CLIENT.toCategory()); // PostgreSQL's: each pool has its own
         return Vertx.builder()
                 .with(new VertxOptions().setPreferNativeTransport(true).setMetricsOptions(options))
                 .withMetrics(new MicrometerMetricsFactory(metrics.registry()))

@@ -59,7 +59,7 @@ public final class Database {
                 .setConnectionTimeout(5)
                 .setConnectionTimeoutUnit(TimeUnit.SECONDS);
         return PgBuilder.pool()
-                .connectingTo(address.options())
+                .connectingTo(address.options().setMetricsName(name))
                 .with(options)
                 .using(vertx)
                 .build();
