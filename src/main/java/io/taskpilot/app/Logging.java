@@ -74,6 +74,8 @@ final class Logging {
         var others = level.isGreaterOrEqual(Level.INFO) ? Level.WARN : Level.INFO;
         context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(others.isGreaterOrEqual(level) ? others : level);
         context.getLogger("io.taskpilot").setLevel(level);
+        // Vert.x registers the gauges of a pool twice, and Micrometer warns at each start
+        context.getLogger("io.micrometer.core.instrument.MeterRegistry").setLevel(Level.ERROR);
         return context;
     }
 
