@@ -74,7 +74,7 @@ final class DecisionResource {
     }
 
     private Future<Void> ndjson(RoutingContext ctx, DecisionFilter filter) {
-        return Export.open(gateway, ctx, Accept.NDJSON, "")
+        return new Export(gateway, ctx, Accept.NDJSON, "")
                 .write(out -> gateway.reader().exportDecisions(filter, decisions -> out.write(lines(decisions))));
     }
 
@@ -85,7 +85,7 @@ final class DecisionResource {
     }
 
     private Future<Void> csv(RoutingContext ctx, DecisionFilter filter) {
-        return Export.open(gateway, ctx, Accept.CSV + "; charset=utf-8; header=present", Csv.row(COLUMNS))
+        return new Export(gateway, ctx, Accept.CSV + "; charset=utf-8; header=present", Csv.row(COLUMNS))
                 .write(out -> gateway.reader().exportDecisions(filter, decisions -> out.write(rows(decisions))));
     }
 

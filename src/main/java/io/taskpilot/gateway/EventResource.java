@@ -88,8 +88,8 @@ final class EventResource {
         return gateway.reader()
                 .run(Query.id(ctx, "run_", "run"))
                 .compose(run -> Attempts.after(gateway.reader(), run, 0)
-                        .compose(attempts -> Export.open(gateway, ctx, Accept.JSONL, "")
-                                .write(out -> trace(out, run, attempts, 0))));
+                        .compose(attempts ->
+                                new Export(gateway, ctx, Accept.JSONL, "").write(out -> trace(out, run, attempts, 0))));
     }
 
     private Future<Void> trace(Export out, RunView run, Attempts attempts, long after) {

@@ -38,6 +38,7 @@ public final class Gateway {
     private final EventLoops loops;
     private final Submissions submissions;
     private final Documents documents;
+    private final AtomicInteger connections = new AtomicInteger();
     private final List<String> deployments = new CopyOnWriteArrayList<>();
     private volatile int port;
     private volatile int managementPort;
@@ -95,10 +96,9 @@ public final class Gateway {
         // of all ports that are left to the system, a negative one is the same for every instance
         var shared = http.port() == 0 ? -1 : http.port();
         var routes = new Routes(this);
-        var callers = new AtomicInteger();
         return vertx.deployVerticle(
                         () -> new GatewayVerticle(
-                                this, routes::api, shared, http.host(), callers, bound -> port = bound),
+                                this, routes::api, shared, http.host(), connections, bound -> port = bound),
                         new DeploymentOptions().setInstances(instances))
                 .onSuccess(deployments::add)
                 .compose(unused -> vertx.deployVerticle(management(routes)))
@@ -143,8 +143,9 @@ public final class Gateway {
         return Future.join(closed).mapEmpty();
     }
 
-    Vertx vertx() {
-        return vertx;
+    /** Open connections to the API. */
+    AtomicInteger connections() {
+        return connections;
     }
 
     Http http() {

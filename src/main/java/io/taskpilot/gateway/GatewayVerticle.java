@@ -20,8 +20,10 @@ final class GatewayVerticle extends VerticleBase {
 
     private static final int HEADER_BYTES = 16 * 1024;
     private static final int LINE_BYTES = 8 * 1024;
+    // else the kernel keeps up to 4 MiB for each reader that does not read
+    private static final int SEND_BUFFER_BYTES = 256 * 1024;
     private static final int STREAMS_PER_CONNECTION = 100;
-    private static final int IDLE_SECONDS = 75;
+    private static final int KEPT_ALIVE_SECONDS = 15;
 
     private final Gateway gateway;
     private final Function<Vertx, Router> router;
@@ -63,9 +65,10 @@ final class GatewayVerticle extends VerticleBase {
         return Future.succeededFuture(); // Vert.x closes what a verticle opened
     }
 
-    private static HttpServerOptions options() {
+    private HttpServerOptions options() {
         return new HttpServerOptions()
                 .setHttp2ClearTextEnabled(true)
+                .setSendBufferSize(SEND_BUFFER_BYTES)
                 .setInitialSettings(new Http2Settings()
                         .setMaxConcurrentStreams(STREAMS_PER_CONNECTION)
                         .setMaxHeaderListSize(HEADER_BYTES))
@@ -74,7 +77,9 @@ final class GatewayVerticle extends VerticleBase {
                 .setMaxInitialLineLength(LINE_BYTES)
                 .setMaxWebSocketFrameSize(WEBSOCKET_FRAME_BYTES)
                 .setMaxWebSocketMessageSize(WEBSOCKET_FRAME_BYTES)
-                .setIdleTimeout(IDLE_SECONDS); // a stream writes every 15 s, so only the forgotten are idle
+                // a stream writes every 15 s, so only the forgotten are idle, and those that do not read
+                .setIdleTimeout(KEPT_ALIVE_SECONDS
+                        + Math.max(1, 2 * (int) gateway.patience().toSeconds()));
     }
 
     private void count(HttpConnection connection) {

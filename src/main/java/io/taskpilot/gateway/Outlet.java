@@ -3,21 +3,23 @@ package io.taskpilot.gateway;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
-import io.vertx.core.streams.WriteStream;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Room to write to a reader, or the news that there will be none: it left, or has not read for too long. What is
- * buffered for a reader is the stream's write queue and one write. Belongs to the stream's context.
+ * Room to write to a reader, or the news that there will be none: it left, or has not read for too long. Counts bytes
+ * until they have left for the network, since a write queue counts messages once the socket is full, of any size. What
+ * is buffered for a reader is 64 KiB and one write. Belongs to the stream's context.
  */
 final class Outlet {
+    private static final int MOST = 64 * 1024;
+
     private final Vertx vertx;
-    private final WriteStream<?> stream;
     private final Duration patience;
     private @Nullable Promise<Void> room;
-    private long timer = -1;
     private @Nullable ReaderLost lost;
+    private long timer = -1;
+    private long buffered;
 
     /** Why nothing more can be written. */
     static final class ReaderLost extends RuntimeException {
@@ -29,17 +31,31 @@ final class Outlet {
             this.stalled = stalled;
         }
 
+        boolean isStalled() {
+            return stalled;
+        }
+
         /** The reason as metrics have it. */
         String reason() {
             return stalled ? "slow_reader" : "client_gone";
         }
     }
 
-    /** @param patience how long a full queue may stay full */
-    Outlet(Vertx vertx, WriteStream<?> stream, Duration patience) {
+    /** @param patience how long a reader may take nothing while there is no room */
+    Outlet(Vertx vertx, Duration patience) {
         this.vertx = vertx;
-        this.stream = stream;
         this.patience = patience;
+    }
+
+    /** Counts a write that was just made; completes when there is room for the next. */
+    Future<Void> wrote(int bytes, Future<Void> write) {
+        buffered += bytes;
+        write.onComplete((unused, cause) -> left(bytes));
+        return room();
+    }
+
+    boolean isFull() {
+        return buffered >= MOST;
     }
 
     /** Completes when the next write may go out; fails with {@link ReaderLost}. */
@@ -47,17 +63,14 @@ final class Outlet {
         if (lost != null) {
             return Future.failedFuture(lost);
         }
-        if (room != null) {
-            return room.future();
-        }
-        if (!stream.writeQueueFull()) {
+        if (!isFull()) {
             return Future.succeededFuture();
         }
-        var waiting = Promise.<Void>promise();
-        room = waiting;
-        timer = vertx.setTimer(patience.toMillis(), unused -> end(new ReaderLost(true)));
-        stream.drainHandler(unused -> drained());
-        return waiting.future();
+        if (room == null) {
+            room = Promise.promise();
+            startTimer();
+        }
+        return room.future();
     }
 
     /** The reader left. Fails whoever waits for room. */
@@ -69,11 +82,21 @@ final class Outlet {
         return lost != null;
     }
 
-    private void drained() {
+    private void startTimer() {
+        timer = vertx.setTimer(patience.toMillis(), unused -> end(new ReaderLost(true)));
+    }
+
+    private void left(int bytes) {
+        buffered -= bytes;
         var waiting = room;
-        room = null;
+        if (waiting == null) {
+            return;
+        }
         vertx.cancelTimer(timer);
-        if (waiting != null) {
+        if (isFull()) {
+            startTimer(); // it reads
+        } else {
+            room = null;
             waiting.complete();
         }
     }

@@ -24,9 +24,13 @@ final class ProblemHandler implements Handler<RoutingContext> {
 
     @Override
     public void handle(RoutingContext ctx) {
+        var response = ctx.response();
+        if ((response.closed() || response.ended()) && !(ctx.failure() instanceof Failure)) {
+            log.debug("caller left request_id={}", RequestId.of(ctx), ctx.failure());
+            return;
+        }
         var failure = failure(ctx);
         log(failure, RequestId.of(ctx), ctx.request().method().name(), ctx.normalizedPath());
-        var response = ctx.response();
         if (response.closed() || response.ended()) {
             return;
         }

@@ -20,16 +20,16 @@ import org.slf4j.LoggerFactory;
  */
 final class SocketSession {
     private static final Logger log = LoggerFactory.getLogger(SocketSession.class);
-    private static final short NORMAL = 1000;
     private static final short UNSUPPORTED = 1003;
     private static final short BAD_UTF8 = 1007;
     private static final short TOO_BIG = 1009;
+    private static final short POLICY = 1008;
     private static final short RESTART = 1012;
     private static final short TRY_AGAIN = 1013;
     private static final int OPERATIONS = 32;
     private static final int REASON_BYTES = 123;
     private static final long PING_MILLIS = 20_000;
-    private static final long CLOSING_MILLIS = 5_000;
+    private static final int CONTROL_FRAMES = 1_000;
 
     private final Vertx vertx;
     private final Gateway gateway;
@@ -40,6 +40,8 @@ final class SocketSession {
     private @Nullable Buffer message;
     private int underWay;
     private boolean ending;
+    private boolean pinged = true;
+    private int controlFrames;
     private String reason = "client_gone";
 
     SocketSession(Gateway gateway, Vertx vertx, ServerWebSocket socket, Caller caller, String requestId) {
@@ -47,7 +49,7 @@ final class SocketSession {
         this.gateway = gateway;
         this.socket = socket;
         this.requestId = requestId;
-        outlet = new Outlet(vertx, socket, gateway.patience());
+        outlet = new Outlet(vertx, gateway.patience());
         operations = new SocketOperations(gateway, vertx, this, caller, requestId);
     }
 
@@ -58,15 +60,22 @@ final class SocketSession {
                 .exceptionHandler(cause -> log.debug("socket failed request_id={}", requestId, cause))
                 .closeHandler(unused -> {
                     vertx.cancelTimer(pings);
+                    // once upgraded, the HTTP connection does not hear of its end
+                    gateway.connections().decrementAndGet();
                     outlet.gone();
                     operations.close();
                     gateway.streams().remove(open, reason);
                 });
     }
 
+    /** Finds out who does not read though nothing is sent: Vert.x answers pings by itself, whatever their number. */
     private void ping() {
-        if (isOpen()) {
-            socket.writePing(Buffer.buffer());
+        controlFrames = 0;
+        if (isOpen() && !pinged) {
+            slow();
+        } else if (isOpen()) {
+            pinged = false;
+            socket.writePing(Buffer.buffer()).onSuccess(unused -> pinged = true);
         }
     }
 
@@ -75,10 +84,13 @@ final class SocketSession {
     }
 
     private void frame(WebSocketFrame frame) {
-        if (ending
-                || frame.isClose()
-                || frame.isPing()
-                || !(frame.isText() || frame.isBinary() || frame.isContinuation())) {
+        if (ending || frame.isClose()) {
+            return;
+        }
+        if (!frame.isText() && !frame.isBinary() && !frame.isContinuation()) {
+            if (++controlFrames > CONTROL_FRAMES) {
+                end(POLICY, "too many control frames", "error");
+            }
             return;
         }
         if (frame.isBinary()) {
@@ -117,26 +129,23 @@ final class SocketSession {
 
     /** Sends a frame; completes when there is room for the next, fails with {@link ReaderLost}. */
     Future<Void> send(Map<String, ? extends @Nullable Object> frame) {
-        if (isOpen()) {
-            socket.writeTextMessage(Json.encode(frame));
+        if (!isOpen()) {
+            outlet.gone();
+            return outlet.room();
         }
-        return room();
-    }
-
-    private Future<Void> room() {
-        return socket.isClosed() && !outlet.isLost() ? gone() : outlet.room().onFailure(this::lost);
-    }
-
-    private Future<Void> gone() {
-        outlet.gone();
-        return outlet.room();
+        var text = Json.encode(frame);
+        return outlet.wrote(text.length(), socket.writeTextMessage(text)).onFailure(this::lost);
     }
 
     private void lost(Throwable cause) {
-        if (cause instanceof ReaderLost reader && reader.reason().equals("slow_reader") && !ending) {
-            gateway.metrics().streamDropped("websocket", operations.pending());
-            end(TRY_AGAIN, "slow reader " + operations.positions(), reader.reason());
+        if (cause instanceof ReaderLost reader && reader.isStalled() && !ending) {
+            slow();
         }
+    }
+
+    private void slow() {
+        gateway.metrics().streamDropped("websocket", operations.pending());
+        end(TRY_AGAIN, "slow reader " + operations.positions(), "slow_reader");
     }
 
     /** Sends the failure of an operation, or of a subscription. */
@@ -171,13 +180,7 @@ final class SocketSession {
         operations.close();
         log.info("socket closed request_id={} code={} reason={}", requestId, code, text);
         socket.close(code, text.length() > REASON_BYTES ? text.substring(0, REASON_BYTES) : text);
-        // the close frame waits behind what the reader does not read
-        vertx.setTimer(CLOSING_MILLIS, unused -> cut());
-    }
-
-    private void cut() {
-        if (!outlet.isLost()) {
-            socket.close(NORMAL);
-        }
+        // the close frame waits behind what the reader does not read; it idles then, and idle connections are cut
+        socket.pause();
     }
 }

@@ -39,7 +39,7 @@ final class SseStream {
         this.gateway = gateway;
         this.vertx = ctx.vertx();
         this.response = ctx.response();
-        this.outlet = new Outlet(vertx, response, gateway.patience());
+        this.outlet = new Outlet(vertx, gateway.patience());
         this.runId = runId;
     }
 
@@ -84,13 +84,13 @@ final class SseStream {
             gateway.metrics().streamFirstEvent("sse", Duration.ofNanos(System.nanoTime() - asked));
         }
         var json = Json.encode(RunJson.event(runId, event, attempt));
-        response.write(Buffer.buffer(
-                "id: %d\nevent: %s\ndata: %s\n\n".formatted(event.seq(), EventCodec.type(event.event()), json)));
-        return outlet.room();
+        var text = Buffer.buffer(
+                "id: %d\nevent: %s\ndata: %s\n\n".formatted(event.seq(), EventCodec.type(event.event()), json));
+        return outlet.wrote(text.length(), response.write(text));
     }
 
     private void keepAlive() {
-        if (!outlet.isLost() && !response.writeQueueFull()) {
+        if (!outlet.isLost() && !outlet.isFull()) {
             response.write(KEEP_ALIVE);
         }
     }

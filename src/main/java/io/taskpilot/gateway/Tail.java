@@ -85,24 +85,26 @@ final class Tail {
             var event = events.get(i);
             pending = events.size() - i;
             var written = sink.write(event, attempts.of(event));
+            if (!written.failed()) {
+                pending--;
+                lastSeq = event.seq();
+            }
             if (!written.succeeded()) {
                 var next = i + 1;
                 written.onSuccess(unused -> resume(events, next)).onFailure(this::end);
                 return;
             }
-            taken(event);
+            closeAtEnd(event);
         }
         step();
     }
 
     private void resume(List<Recorded> events, int next) {
-        taken(events.get(next - 1));
+        closeAtEnd(events.get(next - 1));
         write(events, next);
     }
 
-    private void taken(Recorded event) {
-        pending--;
-        lastSeq = event.seq();
+    private void closeAtEnd(Recorded event) {
         if (event.event() instanceof RunEvent.Ended) {
             close();
         }

@@ -38,7 +38,7 @@ public final class Metrics {
     private final Label phases = Label.of("input", "output", "tool_result");
     private final Label llmOutcomes = Label.of("success", "rate_limited", "timeout", "error");
     private final Label tokenTypes = Label.of("input", "output", "cache_read", "reasoning");
-    private final Label transports = Label.of("sse", "websocket", "export");
+    private final Label transports = Label.of("sse", "websocket");
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
     private final Label refusals = Label.of("overload", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
@@ -258,6 +258,13 @@ public final class Metrics {
         (transport.equals("sse") ? sse : webSockets).decrementAndGet();
         streamClosed
                 .withTags("transport", transports.value(transport), "reason", closings.value(reason))
+                .increment();
+    }
+
+    /** An export ended early, as {@code client_gone} or {@code slow_reader}. */
+    public void exportCut(String reason) {
+        streamClosed
+                .withTags("transport", "export", "reason", closings.value(reason))
                 .increment();
     }
 

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -74,6 +75,16 @@ final class MemoryRuns implements Runs, RunReader {
         var history = history(runId);
         events.forEach(event -> history.add(new Recorded(history.size() + 1, Instant.now(), event)));
         signals.changed(List.of(runId));
+    }
+
+    /** A run of somebody else, past every limit. */
+    UUID accept(String principal) {
+        var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
+        append(
+                id,
+                new RunEvent.Accepted(new RunRequest(
+                        id, "default", principal, List.of(), "r", "go", Map.of(), Duration.ofMinutes(5), false)));
+        return id;
     }
 
     synchronized List<UUID> all() {
@@ -296,12 +307,12 @@ final class MemoryRuns implements Runs, RunReader {
     private ApprovalView approval(UUID runId, RunEvent.ApprovalRequested asked) {
         var decided = answers.get(asked.approvalId());
         var answer =
-                decided == null ? null : new Answered(decided.answer(), decided.by(), decided.reason(), Instant.now());
+                decided == null ? null : new Answered(decided.answer(), decided.by(), decided.reason(), Instant.EPOCH);
         var status = answer == null ? "pending" : "answered";
         if (answer != null && answer.answer() == ApprovalAnswer.EXPIRED) {
             status = "expired";
         }
-        return new ApprovalView(runId, asked, status, Instant.now(), answer);
+        return new ApprovalView(runId, asked, status, Instant.EPOCH, answer);
     }
 
     @Override

@@ -375,9 +375,7 @@ final class RunsTest {
         stream.close();
 
         var closed = "taskpilot_stream_closed_total{reason=\"client_gone\",transport=\"sse\"}";
-        while (server.metric(closed) < 1) {
-            Thread.onSpinWait();
-        }
+        server.awaitMetric(closed, 1);
         assertThat(server.metric("taskpilot_stream_connections{transport=\"sse\"}"))
                 .isZero();
     }

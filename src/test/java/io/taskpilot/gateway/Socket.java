@@ -11,6 +11,8 @@ import io.vertx.core.http.WebSocketClientOptions;
 import io.vertx.core.http.WebSocketConnectOptions;
 import io.vertx.core.http.WebSocketFrame;
 import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -81,6 +83,15 @@ final class Socket implements AutoCloseable {
             throw new IllegalStateException("no frame within 10 s");
         }
         return Client.JSON.readTree(frame);
+    }
+
+    /** What came and was not asked for. */
+    List<JsonNode> received() throws Exception {
+        var received = new ArrayList<JsonNode>();
+        for (var frame : frames) {
+            received.add(Client.JSON.readTree(frame));
+        }
+        return received;
     }
 
     int closeCode() throws Exception {

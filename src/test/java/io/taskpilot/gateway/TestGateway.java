@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /** A whole gateway on ports of its own, in front of {@link MemoryRuns}. */
 final class TestGateway implements AutoCloseable {
@@ -74,6 +76,21 @@ final class TestGateway implements AutoCloseable {
                 .mapToDouble(text -> Double.parseDouble(text.substring(line.length() + 1)))
                 .findFirst()
                 .orElse(0);
+    }
+
+    /** Completes once the line's value is at least {@code least}. */
+    void awaitMetric(String line, double least) {
+        await(line + " >= " + least, () -> metric(line) >= least);
+    }
+
+    void await(String what, BooleanSupplier condition) {
+        var until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() - until > 0) {
+                throw new IllegalStateException("not within a minute: " + what);
+            }
+            LockSupport.parkNanos(5_000_000);
+        }
     }
 
     @Override

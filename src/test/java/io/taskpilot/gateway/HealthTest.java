@@ -1,0 +1,117 @@
+package io.taskpilot.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskpilot.config.TaskPilotConfig.Http;
+import io.taskpilot.resilience.Failure;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+final class HealthTest {
+
+    @Test
+    void aServerSaysHowItsPartsDo() throws Exception {
+        try (var server = TestGateway.open()) {
+            var client = new Client(server.url());
+            server.health.up("postgres", "embedded");
+            server.health.degraded("llm", "offline model");
+
+            var degraded = client.get("/health");
+            assertThat(degraded.status()).isEqualTo(200);
+            assertThat(degraded.json().path("status").asText()).isEqualTo("degraded");
+            assertThat(degraded.json().path("checks").path("llm").path("detail").asText())
+                    .isEqualTo("offline model");
+
+            server.health.down("postgres", "connection refused");
+            var down = client.get("/health");
+            assertThat(down.status()).isEqualTo(503);
+            assertThat(down.json().path("status").asText()).isEqualTo("unhealthy");
+            assertThat(client.get("/health/live").status()).isEqualTo(200);
+            assertThat(client.get("/health/ready").status()).isEqualTo(200);
+
+            server.health.up("postgres", "embedded");
+            server.health.up("llm", "");
+            assertThat(client.get("/health").json().path("status").asText()).isEqualTo("healthy");
+        }
+    }
+
+    @Test
+    void probesNeverCallOut() throws Exception {
+        try (var server = TestGateway.open()) {
+            server.runs.outage = Failure.overloaded("overload-journal", "away", Duration.ofSeconds(1));
+
+            for (var probe : new String[] {"/health", "/health/live", "/health/ready", "/health/started"}) {
+                assertThat(new Client(server.managementUrl()).get(probe).status())
+                        .isEqualTo(200);
+            }
+        }
+    }
+
+    @Test
+    void aDrainingServerIsAliveAndNotReady() throws Exception {
+        try (var server = TestGateway.open()) {
+            var client = new Client(server.managementUrl());
+            server.gateway.drain().await();
+
+            assertThat(client.get("/health/live").status()).isEqualTo(200);
+            assertThat(client.get("/health/started").status()).isEqualTo(200);
+            assertThat(client.get("/health/ready").status()).isEqualTo(503);
+        }
+    }
+
+    @Test
+    void metricsComeInTheFormatThatIsAskedFor() throws Exception {
+        try (var server = TestGateway.open()) {
+            var client = new Client(server.managementUrl());
+            server.metrics.workflowStarted("taskpilot");
+
+            var text = client.get("/metrics");
+            var open = client.get("/metrics", "Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+
+            assertThat(text.header("content-type")).isEqualTo("text/plain; version=0.0.4; charset=utf-8");
+            assertThat(text.body()).contains("taskpilot_workflow_started_total{workflow=\"taskpilot\"} 1.0\n");
+            assertThat(text.body()).contains("taskpilot_build_info{").endsWith("\n");
+            assertThat(open.header("content-type")).startsWith("application/openmetrics-text");
+            assertThat(open.body()).endsWith("# EOF\n");
+            server.awaitMetric("taskpilot_event_loop_lag_seconds_count", 1);
+        }
+    }
+
+    @Test
+    void managementCanBeKeptOffTheApisPort() throws Exception {
+        var http = new Http("127.0.0.1", 0, "127.0.0.1", 0, true, 100);
+        try (var server = new TestGateway(Authentication.none(), Duration.ofSeconds(30), http)) {
+            assertThat(new Client(server.url()).get("/health").status()).isEqualTo(404);
+            assertThat(new Client(server.url()).get("/metrics").status()).isEqualTo(404);
+            assertThat(new Client(server.managementUrl()).get("/health").status())
+                    .isEqualTo(200);
+            assertThat(new Client(server.managementUrl()).get("/v1/runs").status())
+                    .isEqualTo(404);
+        }
+    }
+
+    @Test
+    void moreConnectionsThanAllowedAreRefused() throws Exception {
+        try (var server = new TestGateway(Authentication.none(), Duration.ofSeconds(30), 2);
+                var one = connection(server);
+                var two = connection(server)) {
+            server.await("two connections", () -> server.gateway.connections().get() == 2);
+
+            try (var three = connection(server)) {
+                assertThat(three.getInputStream().read()).isEqualTo(-1);
+            }
+            assertThat(one.isConnected() && two.isConnected()).isTrue();
+            assertThat(new Client(server.managementUrl()).get("/health/live").status())
+                    .isEqualTo(200);
+        }
+    }
+
+    private static Socket connection(TestGateway server) throws Exception {
+        var socket = new Socket(InetAddress.getLoopbackAddress(), server.gateway.port());
+        socket.getOutputStream().write("GET".getBytes(StandardCharsets.US_ASCII)); // not HTTP/2, then
+        return socket;
+    }
+}
