@@ -1,6 +1,6 @@
 package io.taskpilot.engine;
 
-import io.taskpilot.engine.Journal.Decision;
+import io.taskpilot.engine.Journal.Reaction;
 import io.taskpilot.engine.Runs.Answer;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Failure.Kind;
@@ -17,7 +17,7 @@ final class Approvals {
     private Approvals() {}
 
     /** Records an answer, or throws the {@link Failure} that says why it may not be given. */
-    static Decision answer(UUID approvalId, Answer answer) {
+    static Reaction answer(UUID approvalId, Answer answer) {
         return (run, now) -> {
             var asked = pending(run, approvalId);
             if (!now.isBefore(asked.expiresAt())) {

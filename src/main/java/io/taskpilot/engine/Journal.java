@@ -38,7 +38,8 @@ public interface Journal {
     /**
      * The owner's append: these events at {@code before.lastSeq() + 1}, with everything projected from them. Committed
      * once the future completes, however long the database is away; at most one append a run may be under way. Fails
-     * with {@link LostRun}, {@link TaskConflict}, or {@code internal-journal} for events the database refuses.
+     * with {@link LostRun}, {@link TaskConflict}, {@link NoRoom}, or {@code internal-journal} for events the database
+     * refuses.
      */
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events);
 
@@ -49,15 +50,15 @@ public interface Journal {
     record Appended(Instant at, boolean cancelRequested) {}
 
     /**
-     * The append to a run that nobody owns (parked, or not yet claimed): locks the run, folds it, asks {@code decision}
-     * for events, appends them with {@code fence + 1} and leaves the run without an owner. What {@code decision} throws
+     * The append to a run that nobody owns (parked, or not yet claimed): locks the run, folds it, asks {@code reaction}
+     * for events, appends them with {@code fence + 1} and leaves the run without an owner. What {@code reaction} throws
      * is the failure, and nothing was changed. Fails with {@link LostRun} when a living node owns the run.
      */
-    Future<RunState> appendUnowned(UUID runId, Decision decision);
+    Future<RunState> appendUnowned(UUID runId, Reaction reaction);
 
     /** Pure; may be called again after a serialization failure. */
     @FunctionalInterface
-    interface Decision {
+    interface Reaction {
         /**
          * @param now the database's time
          * @return the events to append; none to leave everything as it is
@@ -78,7 +79,7 @@ public interface Journal {
     Future<List<Claim>> claim(int max);
 
     /**
-     * @param cause {@code node_dead}, {@code released}, {@code answered}; or {@code new} for a run nobody had yet
+     * @param cause {@code node_dead}, {@code released}, {@code answered}; or {@code new} for a run that is still queued, whoever had it
      * @param stalls takeovers from dead nodes with nothing but {@code run.resumed} between them
      */
     record Claim(UUID runId, long fence, String cause, int stalls) {}
@@ -116,6 +117,15 @@ public interface Journal {
 
         public LostRun(UUID runId) {
             super("run " + runId + " is not this owner's any more", null, false, false);
+        }
+    }
+
+    /** Too much waits for the database already; nothing was appended, and the same append may be tried again. */
+    final class NoRoom extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        public NoRoom() {
+            super("too much waits for the database", null, false, false);
         }
     }
 

@@ -44,11 +44,6 @@ public final class Lease {
         return now.nodeId().equals(owner) && now.heldUntilNanos() - System.nanoTime() > 0;
     }
 
-    /** How long effects may still start; zero or less when they may not. */
-    public Duration left() {
-        return Duration.ofNanos(grant.heldUntilNanos() - System.nanoTime());
-    }
-
     /** Fresh for every start of the process, and after the node was declared dead. */
     public UUID nodeId() {
         return grant.nodeId();

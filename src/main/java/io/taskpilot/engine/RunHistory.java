@@ -1,6 +1,5 @@
 package io.taskpilot.engine;
 
-import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -109,7 +108,7 @@ final class RunHistory {
     /** While the database is away the journal holds only so much; what it has no room for waits here. */
     private void tryAppend(List<RunEvent> events, Promise<Journal.Appended> done) {
         journal.append(runId, fence, committed, events).onComplete(done::complete, cause -> {
-            if (cause instanceof Failure failure && failure.slug().equals("overload-journal")) {
+            if (cause instanceof Journal.NoRoom) {
                 vertx.setTimer(NO_ROOM_MILLIS, unused -> tryAppend(events, done));
             } else {
                 done.fail(cause);
@@ -117,8 +116,14 @@ final class RunHistory {
         });
     }
 
-    /** Another run changed the task first: the tool call becomes an error that the agent is told. */
+    /**
+     * Another run changed the task first: the tool call becomes an error that the agent is told. The driver takes nothing
+     * more while such an append is under way, so nothing was built on what did not happen.
+     */
     private Future<Void> loseRace(List<RunEvent> events, String reason) {
+        if (!waiting.isEmpty()) {
+            throw new IllegalStateException("events were taken on top of a change to a task"); // they would be lost
+        }
         var told = events.stream().map(event -> lost(event, reason)).toList();
         var state = committed;
         for (var event : told) {

@@ -2,6 +2,7 @@ package io.taskpilot.journal;
 
 import io.taskpilot.engine.Journal.Appended;
 import io.taskpilot.engine.Journal.LostRun;
+import io.taskpilot.engine.Journal.NoRoom;
 import io.taskpilot.journal.DecisionChain.Head;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunEvent;
@@ -83,8 +84,7 @@ final class OwnedAppends {
     private Future<Appended> write(Append append) {
         if (pendingBytes.addAndGet(append.bytes()) > MAX_PENDING_BYTES) {
             pendingBytes.addAndGet(-append.bytes());
-            return Future.failedFuture(
-                    Failure.overloaded("overload-journal", "too much waits for the database", Duration.ofSeconds(1)));
+            return Future.failedFuture(new NoRoom());
         }
         var written = append.conditional.isEmpty() ? together(append) : alone(append);
         return written.andThen((appended, error) -> {

@@ -92,8 +92,8 @@ public final class PgJournal implements Journal {
     }
 
     @Override
-    public Future<RunState> appendUnowned(UUID runId, Decision decision) {
-        return unowned.append(runId, decision);
+    public Future<RunState> appendUnowned(UUID runId, Reaction reaction) {
+        return unowned.append(runId, reaction);
     }
 
     @Override

@@ -1,8 +1,8 @@
 package io.taskpilot.journal;
 
 import io.taskpilot.engine.Journal.Appended;
-import io.taskpilot.engine.Journal.Decision;
 import io.taskpilot.engine.Journal.LostRun;
+import io.taskpilot.engine.Journal.Reaction;
 import io.taskpilot.journal.DecisionChain.Head;
 import io.taskpilot.journal.EventQueries.Line;
 import io.taskpilot.resilience.Deadline;
@@ -49,13 +49,13 @@ final class UnownedAppends {
     }
 
     /** Tries again after a lost race or connection, for five seconds: somebody waits for the answer. */
-    Future<RunState> append(UUID runId, Decision decision) {
-        return attempt(runId, UUID.randomUUID(), decision, Deadline.in(LONGEST_WAIT), 0);
+    Future<RunState> append(UUID runId, Reaction reaction) {
+        return attempt(runId, UUID.randomUUID(), reaction, Deadline.in(LONGEST_WAIT), 0);
     }
 
-    private Future<RunState> attempt(UUID runId, UUID appendId, Decision decision, Deadline deadline, int failures) {
+    private Future<RunState> attempt(UUID runId, UUID appendId, Reaction reaction, Deadline deadline, int failures) {
         return database.shared()
-                .transaction(sql -> locked(sql, runId, appendId, decision))
+                .transaction(sql -> locked(sql, runId, appendId, reaction))
                 .onSuccess(unused -> committed.accept(List.of(runId)))
                 .recover(error -> {
                     if (!isWorthRetrying(error) || deadline.hasPassed()) {
@@ -64,7 +64,7 @@ final class UnownedAppends {
                     }
                     return database.vertx()
                             .timer(Database.pauseMillis(failures), TimeUnit.MILLISECONDS)
-                            .compose(unused -> attempt(runId, appendId, decision, deadline, failures + 1));
+                            .compose(unused -> attempt(runId, appendId, reaction, deadline, failures + 1));
                 });
     }
 
@@ -73,7 +73,7 @@ final class UnownedAppends {
         return meaning == PgErrors.Meaning.AWAY || meaning == PgErrors.Meaning.RACE;
     }
 
-    /** What the decision threw is the caller's, whatever its type: it says nothing of the database. */
+    /** What the reaction threw is the caller's, whatever its type: it says nothing of the database. */
     private static final class Refused extends RuntimeException {
         private static final long serialVersionUID = 1L;
         private final RuntimeException reason;
@@ -84,15 +84,15 @@ final class UnownedAppends {
         }
     }
 
-    private static List<RunEvent> ask(Decision decision, RunState state, Instant now) {
+    private static List<RunEvent> ask(Reaction reaction, RunState state, Instant now) {
         try {
-            return decision.events(state, now);
+            return reaction.events(state, now);
         } catch (RuntimeException e) {
             throw new Refused(e);
         }
     }
 
-    private Future<RunState> locked(Sql sql, UUID runId, UUID appendId, Decision decision) {
+    private Future<RunState> locked(Sql sql, UUID runId, UUID appendId, Reaction reaction) {
         return sql.run(LOCK, Tuple.of(runId)).compose(rows -> {
             if (rows.size() == 0) {
                 return Future.failedFuture(Failure.notFound("run"));
@@ -111,12 +111,12 @@ final class UnownedAppends {
                                     .get(OffsetDateTime.class, 0)
                                     .toInstant(),
                             appendId,
-                            decision));
+                            reaction));
         });
     }
 
     private Future<RunState> decided(
-            Sql sql, Row run, List<Line> history, Instant now, UUID appendId, Decision decision) {
+            Sql sql, Row run, List<Line> history, Instant now, UUID appendId, Reaction reaction) {
         var state = RunState.of(history.stream().map(Line::recorded).toList());
         if (history.stream().anyMatch(line -> line.appendId().equals(appendId))) {
             return Future.succeededFuture(state); // an earlier try was committed, and its answer lost
@@ -124,7 +124,7 @@ final class UnownedAppends {
         if (run.getBoolean("owned")) {
             return Future.failedFuture(new LostRun(state.request().runId()));
         }
-        var events = ask(decision, state, now);
+        var events = ask(reaction, state, now);
         if (events.isEmpty()) {
             return Future.succeededFuture(state);
         }

@@ -61,7 +61,7 @@ public record CallState(
     }
 
     /** True between the start and the answer. */
-    boolean isOpen() {
+    boolean isUnanswered() {
         return stage == Stage.STARTED || stage == Stage.IN_DOUBT;
     }
 

@@ -61,7 +61,7 @@ final class Endings {
     static List<RunEvent> stop(RunState run, RunStatus status, Problem problem) {
         var events = new ArrayList<RunEvent>();
         for (var call : run.calls().values()) {
-            if (call.isOpen() && call.isUnsettled()) {
+            if (call.isUnanswered() && call.isUnsettled()) {
                 events.add(new RunEvent.ToolOutcomeUnknown(
                         call.call().id(), call.call().tool(), problem.detail()));
             }

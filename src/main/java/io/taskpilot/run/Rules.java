@@ -24,7 +24,7 @@ final class Rules {
                 continue;
             }
             var call = call(run, ruling);
-            if (!allowed && call.isOpen() && call.isUnsettled()) {
+            if (!allowed && call.isUnanswered() && call.isUnsettled()) {
                 events.add(new RunEvent.ToolOutcomeUnknown(
                         call.call().id(), call.call().tool(), "its node stopped"));
             }

@@ -55,7 +55,7 @@ public final class Workflow {
         if (run.review() == null) {
             return review(run);
         }
-        if (run.review() == ReviewVerdict.REVIEW && run.reviewAnswer() == null) {
+        if (run.review() == ReviewVerdict.REVIEW && run.reviewAnswer() == null) { // a no was a refusal, above
             return new Step.Append(askAboutReview(run, run.proposal()));
         }
         return execute(run);
@@ -99,10 +99,10 @@ public final class Workflow {
             return new Step.Append(
                     Endings.end(run, RunStatus.FAILED, new Problem("provider-too-many-tool-calls", detail)));
         }
-        var open =
+        var unfinished =
                 run.calls().values().stream().filter(call -> !call.isClosed()).toList();
-        if (!open.isEmpty()) {
-            return settle(run, open);
+        if (!unfinished.isEmpty()) {
+            return settle(run, unfinished);
         }
         var answer = last(turns).answer();
         if (answer instanceof AgentAnswer.Text text) {
@@ -115,31 +115,31 @@ public final class Workflow {
     }
 
     /** What to do for the calls that are not closed: started ones first, then what is in doubt, then what is new. */
-    private Step settle(RunState run, List<CallState> open) {
-        var started = at(open, Stage.STARTED);
+    private Step settle(RunState run, List<CallState> unfinished) {
+        var started = at(unfinished, Stage.STARTED);
         if (!started.isEmpty()) {
             return new Step.RunTools(started);
         }
-        for (var call : at(open, Stage.RETURNED)) {
+        for (var call : at(unfinished, Stage.RETURNED)) {
             return new Step.CheckText(
                     RailPhase.TOOL_RESULT, text(call.result()), call.call().id());
         }
-        for (var call : at(open, Stage.IN_DOUBT)) {
+        for (var call : at(unfinished, Stage.IN_DOUBT)) {
             return outOfDoubt(call);
         }
-        var undecided = open.stream()
+        var undecided = unfinished.stream()
                 .filter(call -> call.stage() == Stage.PROPOSED || call.stage() == Stage.GRANTED)
                 .map(CallState::call)
                 .toList();
         if (!undecided.isEmpty()) {
             return new Step.Decide(undecided, Instant.MIN);
         }
-        for (var call : at(open, Stage.UNKNOWN)) {
+        for (var call : at(unfinished, Stage.UNKNOWN)) {
             var reason = "the outcome of a started call is unknown";
             return new Step.Append(
                     askAbout(run, ApprovalKind.UNKNOWN_OUTCOME, call.call(), "tool.outcome_unknown", reason, null));
         }
-        var held = at(open, Stage.HELD).get(0);
+        var held = at(unfinished, Stage.HELD).get(0);
         var verdict = Objects.requireNonNull(held.verdict());
         var reason = String.join("; ", verdict.reasons());
         return new Step.Append(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));

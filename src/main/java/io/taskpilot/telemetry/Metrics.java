@@ -22,7 +22,8 @@ public final class Metrics {
     private static final String[] NO_TAGS = {};
     private static final Duration[] WORKFLOW = seconds(0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600);
     private static final Duration[] MODEL = seconds(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120);
-    private static final Duration[] CHECK = seconds(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5);
+    private static final Duration[] CHECK =
+            seconds(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2.5, 5);
     private static final Duration[] WAIT = seconds(1, 10, 60, 300, 1_800, 3_600, 21_600, 86_400);
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);

@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -9,10 +10,14 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.WebSocket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -88,6 +93,48 @@ final class ApiUser {
             return events; // the server was killed: what came before counts
         }
         return events;
+    }
+
+    /** Sends one frame on a WebSocket, and gathers what comes back until a frame satisfies {@code last}. */
+    List<JsonNode> socket(String frame, Predicate<JsonNode> last) {
+        var frames = new ArrayList<JsonNode>();
+        var done = new CompletableFuture<List<JsonNode>>();
+        var listener = new WebSocket.Listener() {
+            private final StringBuilder text = new StringBuilder();
+
+            @Override
+            public @Nullable CompletionStage<?> onText(WebSocket socket, CharSequence part, boolean whole) {
+                text.append(part);
+                if (whole) {
+                    frames.add(read(text.toString()));
+                    text.setLength(0);
+                    if (last.test(frames.get(frames.size() - 1))) {
+                        done.complete(frames);
+                    }
+                }
+                socket.request(1);
+                return null;
+            }
+
+            @Override
+            public void onError(WebSocket socket, Throwable error) {
+                done.completeExceptionally(error);
+            }
+        };
+        var target = URI.create(url.toString().replaceFirst("^http", "ws") + "/v1/ws");
+        var socket = http.newWebSocketBuilder().buildAsync(target, listener).join();
+        socket.sendText(frame, true).join();
+        var received = done.orTimeout(30, TimeUnit.SECONDS).join();
+        socket.abort();
+        return received;
+    }
+
+    private static JsonNode read(String json) {
+        try {
+            return JSON.readTree(json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Every event of a run, once it has ended. */

@@ -222,6 +222,22 @@ class GovernedRunTest {
         assertThat(streamed).containsExactlyElementsOf(listed);
     }
 
+    @Test
+    void aSocketGivesWhatTheStreamGives() throws Exception {
+        var run = user.finish("Create a low priority task \"Compare sockets\"")
+                .path("id")
+                .asText();
+        var streamed = user.events(run);
+
+        var received = user.socket(
+                "{\"op\": \"subscribe\", \"id\": \"s\", \"run_id\": \"" + run + "\", \"after\": 0}",
+                frame -> ApiUser.isTerminal(frame.path("event")));
+
+        assertThat(received.stream().filter(frame -> frame.path("op").asText().equals("event")))
+                .extracting(frame -> frame.path("event"))
+                .containsExactlyElementsOf(streamed);
+    }
+
     @TestFactory
     Stream<DynamicTest> badInputIsToldWhatIsWrong() throws Exception {
         return BadInputs.of(server.url());

@@ -9,8 +9,8 @@ import static io.taskpilot.journal.JournalFixture.turnStarted;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.Journal.Claim;
-import io.taskpilot.engine.Journal.Decision;
 import io.taskpilot.engine.Journal.LostRun;
+import io.taskpilot.engine.Journal.Reaction;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -268,7 +268,7 @@ class OwnershipTest {
     }
 
     /** What the engine does: it refuses a second answer by throwing. */
-    private static Decision approve() {
+    private static Reaction approve() {
         return (run, now) -> {
             var asked = run.asked();
             if (asked == null) {
