@@ -111,7 +111,8 @@ final class HealthTest {
 
     private static Socket connection(TestGateway server) throws Exception {
         var socket = new Socket(InetAddress.getLoopbackAddress(), server.gateway.port());
-        socket.getOutputStream().write("GET".getBytes(StandardCharsets.US_ASCII)); // not HTTP/2, then
+        var request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"; // only then is it known to be HTTP/1.1
+        socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
         return socket;
     }
 }
