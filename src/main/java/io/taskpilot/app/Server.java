@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
@@ -33,6 +34,7 @@ import io.taskpilot.telemetry.Metrics;
 import io.taskpilot.tool.ArgumentSchema;
 import io.taskpilot.tool.TaskTools;
 import io.taskpilot.tool.WebhookTool;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.http.PoolOptions;
@@ -94,6 +96,7 @@ public final class Server {
     }
 
     private void open() throws IOException {
+        var authentication = authentication(); // before anything is started: its file may be wrong
         var version = Version.read();
         var metrics = new Metrics(version.number(), version.revision());
         var address = postgres();
@@ -103,6 +106,7 @@ public final class Server {
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
         closer.add("blocking-io", CLOSE, blocking::close);
+        metrics.registry().config().meterFilter(MeterFilter.replaceTagValues("route", Server::lastRoute));
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
@@ -143,7 +147,7 @@ public final class Server {
                 vertx,
                 config.http(),
                 config.limits(),
-                authentication(),
+                authentication,
                 engine,
                 reader,
                 policy,
@@ -151,12 +155,12 @@ public final class Server {
                 metrics,
                 version.number());
         closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
-        gateway.start(loops).await();
+        gateway.start(loops).recover(this::portsInUse).await();
         url = url(config.http().host(), gateway.port());
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
 
-        List.of("postgres", "llm").forEach(name -> metrics.dependency(name, health));
         watch(vertx, database);
+        health.states().keySet().forEach(name -> metrics.dependency(name, health));
         health.started();
     }
 
@@ -209,8 +213,9 @@ public final class Server {
         if (opa != null) {
             var http = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS));
             closer.add("opa", CLOSE, http::close);
-            use("policy", "OPA server at " + opa.getHost());
-            return new OpaServerEngine(http, opa, config.policy().timeout());
+            use("opa", "OPA server at " + opa.getAuthority());
+            return new WatchedPolicy(
+                    new OpaServerEngine(http, opa, config.policy().timeout()), health);
         }
         var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
                 .await();
@@ -263,14 +268,18 @@ public final class Server {
                 : llm.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
     }
 
-    private Authentication authentication() throws IOException {
+    private Authentication authentication() {
         var auth = config.auth();
         if (auth.mode() == TaskPilotConfig.Auth.Mode.NONE) {
             return Authentication.none();
         }
         var file = Objects.requireNonNull(auth.keysFile(), "auth.keysFile"); // the configuration's checks saw to both
         var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
-        return Authentication.keys(ApiKeys.parse(Files.readString(file), secret));
+        try {
+            return Authentication.keys(ApiKeys.parse(Files.readString(file), secret));
+        } catch (IOException e) {
+            throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
+        }
     }
 
     private void watch(Vertx vertx, Database database) {
@@ -288,6 +297,20 @@ public final class Server {
     private static void historyWentBack(String detail) {
         log.error("the database lost committed history, stopping detail={}", detail);
         new Thread(() -> Runtime.getRuntime().exit(1), "history-went-back").start();
+    }
+
+    private Future<Void> portsInUse(Throwable cause) {
+        if (!String.valueOf(cause.getMessage()).contains("Address already in use")) {
+            return Future.failedFuture(cause);
+        }
+        var ports = "http.port: %d or http.managementPort: %d is in use (expected: free ports; 0 picks one)"
+                .formatted(config.http().port(), config.http().managementPort());
+        return Future.failedFuture(new ConfigException(List.of(ports)));
+    }
+
+    /** Vert.x joins the routes a request passed with {@code >}; the last is the one that answered. */
+    private static String lastRoute(String routes) {
+        return routes.substring(routes.lastIndexOf('>') + 1);
     }
 
     /** Of the API. */
