@@ -134,8 +134,7 @@ final class Endpoints {
 
     /** A body that trickles in holds a connection for so long and no longer. */
     private static void limitWait(RoutingContext ctx) {
-        var timer = ctx.vertx()
-                .setTimer(BODY_MILLIS, unused -> ctx.request().connection().close());
+        var timer = ctx.vertx().setTimer(BODY_MILLIS, unused -> ctx.response().reset());
         ctx.addEndHandler(unused -> ctx.vertx().cancelTimer(timer));
         ctx.put("body-timer", timer);
         ctx.next();

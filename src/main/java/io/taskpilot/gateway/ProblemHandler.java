@@ -7,6 +7,7 @@ import io.taskpilot.resilience.Failure.Kind;
 import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.Json;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
@@ -41,7 +42,7 @@ final class ProblemHandler implements Handler<RoutingContext> {
         if (failure.kind() == Kind.UNAUTHENTICATED) {
             response.putHeader("www-authenticate", "Bearer realm=\"taskpilot\"");
         }
-        if (failure.kind() == Kind.TOO_LARGE) {
+        if (failure.kind() == Kind.TOO_LARGE && ctx.request().version() != HttpVersion.HTTP_2) {
             response.putHeader("connection", "close"); // the rest of the body is not read
         }
         var retryAfter = failure.retryAfter();

@@ -11,12 +11,10 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Submitting, reading and cancelling runs. */
 final class RunResource {
-    private static final Pattern KEY = Pattern.compile("[\\x21-\\x7e]{1,255}");
     private static final List<String> STATUSES =
             Arrays.stream(RunStatus.values()).map(RunStatus::word).toList();
     private static final Set<String> NO_VERDICT = Set.of("policy-unavailable", "guardrails-unavailable");
@@ -70,7 +68,7 @@ final class RunResource {
         if (keys.isEmpty()) {
             return null;
         }
-        if (keys.size() > 1 || !KEY.matcher(keys.get(0)).matches()) {
+        if (keys.size() > 1 || !Submissions.isKey(keys.get(0))) {
             throw Failure.invalid("#Idempotency-Key", "malformed (expected: one, of 1..255 visible ASCII characters)");
         }
         return keys.get(0);

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** What a WebSocket may ask for, and the runs it follows. Belongs to the socket's context. */
 final class SocketOperations {
     static final List<String> OPS = List.of("submit", "subscribe", "unsubscribe", "cancel", "answer", "ping");
+    private static final String KEY = "idempotency_key";
     private static final int SUBSCRIPTIONS = 1_000;
 
     private final Gateway gateway;
@@ -92,13 +93,16 @@ final class SocketOperations {
 
     private Future<Void> submit(Map<String, Object> body, Fields in, String ref) {
         caller.require(Scope.RUNS_WRITE);
-        var key = in.textOr("idempotency_key", "", 255);
+        var key = body.containsKey(KEY) ? in.text(KEY, 255) : null;
+        if (key != null && !key.isEmpty() && !Submissions.isKey(key)) {
+            in.mistake(KEY, "malformed (expected: 1..255 visible ASCII characters)");
+        }
         in.refuseMistakes();
         requireRoom();
         var request = new LinkedHashMap<>(body);
-        request.keySet().removeAll(List.of("op", "id", "idempotency_key"));
+        request.keySet().removeAll(List.of("op", "id", KEY));
         return gateway.submissions()
-                .submit(request, caller, requestId, key.isEmpty() ? null : key)
+                .submit(request, caller, requestId, key)
                 .compose(submission -> gateway.reader().run(submission.runId()).compose(run -> {
                     var ack = ack(ref, run);
                     ack.put("replayed", submission.replayed());

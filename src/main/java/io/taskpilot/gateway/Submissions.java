@@ -11,10 +11,12 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** From a body to an accepted run, however it came in. Shared by all loops. */
 final class Submissions {
+    private static final Pattern KEY = Pattern.compile("[\\x21-\\x7e]{1,255}");
     private static final String TENANT = "default";
     private static final String ROUTE = "POST /v1/runs";
     private static final int LONGEST_INPUT = 32_000;
@@ -28,6 +30,11 @@ final class Submissions {
     Submissions(Gateway gateway, int perKey) {
         this.gateway = gateway;
         this.perKey = perKey;
+    }
+
+    /** Whether {@code text} may be an idempotency key: 1..255 visible ASCII characters. */
+    static boolean isKey(String text) {
+        return KEY.matcher(text).matches();
     }
 
     /**

@@ -72,6 +72,11 @@ public final class BadFrames {
                 "{\"op\": \"submit\", \"id\": \"1\", \"input\": \"" + "x".repeat(32_001) + "\"}",
                 "caller-invalid",
                 "/input");
+        error(
+                "an idempotency key with a space",
+                "{\"op\": \"submit\", \"id\": \"1\", \"input\": \"go\", \"idempotency_key\": \"a b\"}",
+                "caller-invalid",
+                "/idempotency_key");
         error("no run", "{\"op\": \"subscribe\", \"id\": \"1\"}", "caller-invalid", "/run_id");
         error(
                 "a run id that is none",

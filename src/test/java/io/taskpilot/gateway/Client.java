@@ -20,7 +20,10 @@ import java.util.HashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A caller, on the JDK's client: nothing it sends or reads passes through code of ours. */
+/**
+ * A caller, on the JDK's client: nothing it sends or reads passes through code of ours. Every answer must be one that the
+ * contract has.
+ */
 final class Client {
     static final ObjectMapper JSON = new ObjectMapper();
 
@@ -64,8 +67,11 @@ final class Client {
     }
 
     Answer send(HttpRequest.Builder request) throws Exception {
-        var response = http.send(request.build(), BodyHandlers.ofString());
-        return new Answer(response.statusCode(), response.headers(), response.body());
+        var built = request.build();
+        var response = http.send(built, BodyHandlers.ofString());
+        var answer = new Answer(response.statusCode(), response.headers(), response.body());
+        Contract.check(built.method(), built.uri().getRawPath(), answer);
+        return answer;
     }
 
     /** Sends a request byte by byte as it is; it must ask for the connection to be closed. */
