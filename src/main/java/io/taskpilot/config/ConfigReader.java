@@ -2,6 +2,7 @@ package io.taskpilot.config;
 
 import static io.taskpilot.config.TaskPilotConfig.OnError.FAIL;
 import static io.taskpilot.config.TaskPilotConfig.OnError.WAIT;
+import static io.taskpilot.config.Type.bucket;
 import static io.taskpilot.config.Type.duration;
 import static io.taskpilot.config.Type.flag;
 import static io.taskpilot.config.Type.fraction;
@@ -10,6 +11,7 @@ import static io.taskpilot.config.Type.names;
 import static io.taskpilot.config.Type.oneOf;
 import static io.taskpilot.config.Type.path;
 import static io.taskpilot.config.Type.secretUrl;
+import static io.taskpilot.config.Type.someOf;
 import static io.taskpilot.config.Type.text;
 import static io.taskpilot.config.Type.url;
 
@@ -19,11 +21,13 @@ import io.taskpilot.config.TaskPilotConfig.Llm;
 import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
 import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /** Every key, its default and its bounds, in the order of the record. */
@@ -32,6 +36,8 @@ final class ConfigReader {
     private static final Type<Secret> LONG = Type.secret(Pattern.compile(".{32,}"), "32 characters or more");
     private static final Type<Secret> POSTGRES =
             Type.secret(Pattern.compile("postgres(ql)?://\\S+"), "postgresql://user:password@host:port/database");
+    private static final Type<Secret> REDIS =
+            Type.secret(Pattern.compile("rediss?://\\S+"), "redis://user:password@host:port/database");
     private static final Type<Secret> WEBHOOK =
             Type.secret(Pattern.compile("whsec_[A-Za-z0-9+/]{32,}={0,2}"), "whsec_ and base64 of 24 to 64 bytes");
 
@@ -55,14 +61,24 @@ final class ConfigReader {
                 in.get("environment", text(), "development"),
                 in.get("dataDir", path(), "data"),
                 in.get("confDir", path(), confDir.toString()),
+                Set.copyOf(in.get("roles", someOf(EnumSet.allOf(Role.class)), "gateway,agents")),
                 http(),
                 auth(),
                 new TaskPilotConfig.Limits(
                         in.get("limits.runs", integer(1, 100_000), "2000"),
+                        in.get("limits.queue", integer(0, 1_000_000), "10000"),
                         in.get("limits.runsPerKey", integer(1, 100_000), "1000"),
                         in.get("limits.toolCalls", integer(1, 100), "8")),
+                new TaskPilotConfig.Drain(
+                        in.get("drain.accept", duration("0s", "60s"), "5s"),
+                        in.get("drain.grace", duration("0s", "10m"), "45s")),
                 new TaskPilotConfig.Postgres(
                         in.secret("postgres.url", POSTGRES), in.get("postgres.poolSize", integer(2, 200), "10")),
+                new TaskPilotConfig.Redis(in.secret("redis.url", REDIS)),
+                s3(),
+                new TaskPilotConfig.Retention(
+                        in.get("retention.journal", duration("1d", "3650d"), "90d"),
+                        in.get("retention.archive", duration("1d", "3650d"), "365d")),
                 llm(),
                 new TaskPilotConfig.Policy(
                         in.get("policy.onError", oneOf(EnumSet.of(FAIL, WAIT)), "fail"),
@@ -78,6 +94,15 @@ final class ConfigReader {
                         in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")
                                 .name(),
                         in.find("log.format", oneOf(EnumSet.allOf(Log.Format.class)))));
+    }
+
+    private TaskPilotConfig.S3 s3() {
+        var url = in.find("s3.url", url());
+        var bucket = in.get("s3.bucket", bucket(), "taskpilot");
+        var region = in.get("s3.region", text(), "us-east-1");
+        var accessKey = in.secret("s3.accessKey", ANY);
+        var secretKey = in.secret("s3.secretKey", ANY);
+        return new TaskPilotConfig.S3(url, bucket, region, accessKey, secretKey);
     }
 
     private TaskPilotConfig.Http http() {

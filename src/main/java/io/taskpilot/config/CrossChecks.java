@@ -41,6 +41,13 @@ final class CrossChecks {
         if (llm.provider() == Llm.Provider.OPENAI && llm.apiKey() == null && llm.baseUrl() == null) {
             in.mistake("llm.provider: openai (expected: with llm.apiKey or llm.baseUrl)");
         }
+        if (config.roles().size() == 1 && config.postgres().url() == null) {
+            in.mistake("roles: one alone (expected: with postgres.url, which the nodes of the other role share)");
+        }
+        if (config.s3().url() != null) {
+            in.need("s3.accessKey");
+            in.need("s3.secretKey");
+        }
         checkPostgres(config.postgres().url());
         config.tools().webhooks().forEach(this::checkWebhook);
     }

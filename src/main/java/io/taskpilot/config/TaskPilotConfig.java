@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,15 +15,21 @@ import org.jspecify.annotations.Nullable;
  * @param environment goes into the policy input and the logs, as in {@code production}
  * @param dataDir private to this server: the embedded PostgreSQL, the record of a running server
  * @param confDir where agents/, policy/, guardrails/ and models.yaml are
+ * @param roles what this node does; never empty
  */
 public record TaskPilotConfig(
         String environment,
         Path dataDir,
         Path confDir,
+        Set<Role> roles,
         Http http,
         Auth auth,
         Limits limits,
+        Drain drain,
         Postgres postgres,
+        Redis redis,
+        S3 s3,
+        Retention retention,
         Llm llm,
         Policy policy,
         Opa opa,
@@ -39,10 +46,15 @@ public record TaskPilotConfig(
                 environment,
                 dataDir,
                 confDir,
+                roles,
                 ports,
                 auth,
                 limits,
+                drain,
                 postgres,
+                redis,
+                s3,
+                retention,
                 llm,
                 policy,
                 opa,
@@ -50,6 +62,14 @@ public record TaskPilotConfig(
                 approvals,
                 tools,
                 log);
+    }
+
+    /** What a node does. */
+    public enum Role {
+        /** Serves clients, and drives nothing. */
+        GATEWAY,
+        /** Drives runs, and listens on the management port only. */
+        AGENTS
     }
 
     /**
@@ -80,13 +100,44 @@ public record TaskPilotConfig(
 
     /**
      * @param runs in flight on this node
+     * @param queue accepted runs that wait for a node with room, over all nodes
      * @param runsPerKey in flight for one key
      * @param toolCalls per run
      */
-    public record Limits(int runs, int runsPerKey, int toolCalls) {}
+    public record Limits(int runs, int queue, int runsPerKey, int toolCalls) {}
+
+    /**
+     * How this node stops.
+     *
+     * @param accept still takes new runs for so long, for others to drive
+     * @param grace is given, in all, to started tool calls
+     */
+    public record Drain(Duration accept, Duration grace) {}
 
     /** @param url {@code postgresql://user:password@host:port/database?sslmode=...}; null starts the embedded one */
     public record Postgres(@Nullable Secret url, int poolSize) {}
+
+    /** @param url {@code redis://user:password@host:port/database}, or {@code rediss}; null does without */
+    public record Redis(@Nullable Secret url) {}
+
+    /**
+     * Where finished runs are archived.
+     *
+     * @param url of any S3 API, without the bucket; null keeps files under the data directory
+     * @param accessKey needed with a URL, like {@code secretKey}
+     */
+    public record S3(
+            @Nullable URI url,
+            String bucket,
+            String region,
+            @Nullable Secret accessKey,
+            @Nullable Secret secretKey) {}
+
+    /**
+     * @param journal at least that long the events and decisions of a finished run stay in PostgreSQL; whole months go
+     * @param archive that long its trace is kept
+     */
+    public record Retention(Duration journal, Duration archive) {}
 
     /**
      * @param provider null chooses: {@code OPENAI} when a key or a base URL is there, else {@code OFFLINE}

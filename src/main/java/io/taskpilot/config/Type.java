@@ -7,8 +7,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,7 @@ record Type<T>(String expected, Shape shape, boolean secret, Parser<T> parser) {
         T parse(String text, Path base);
     }
 
+    private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9-]{1,61}[a-z0-9]");
     static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_-]{0,62}");
 
     private static <T> Type<T> scalar(String expected, Parser<T> parser) {
@@ -122,6 +125,30 @@ record Type<T>(String expected, Shape shape, boolean secret, Parser<T> parser) {
                         .filter(constant -> word(constant).equals(text.toLowerCase(Locale.ROOT)))
                         .findFirst()
                         .orElse(null));
+    }
+
+    /** One or more, as a YAML list or one text with commas. */
+    static <E extends Enum<E>> Type<Set<E>> someOf(EnumSet<E> allowed) {
+        var one = oneOf(allowed);
+        var expected = one.expected.replace(" or ", ", ") + ", one or both";
+        return new Type<>(expected, Shape.LIST, false, (text, base) -> {
+            var chosen = new LinkedHashSet<E>();
+            for (var word : text.split(",", -1)) {
+                var constant = one.parser.parse(word.strip(), base);
+                if (constant == null) {
+                    return null;
+                }
+                chosen.add(constant);
+            }
+            return chosen;
+        });
+    }
+
+    /** Amazon S3's rules for bucket names, without dots. */
+    static Type<String> bucket() {
+        return scalar(
+                "3 to 63 of a-z, 0-9 and -, the first and last no -",
+                (text, base) -> BUCKET.matcher(text).matches() ? text : null);
     }
 
     private static String word(Enum<?> constant) {

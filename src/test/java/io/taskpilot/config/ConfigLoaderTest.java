@@ -11,6 +11,7 @@ import io.taskpilot.config.TaskPilotConfig.Llm;
 import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
 import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.io.IOException;
 import java.net.URI;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,10 +52,15 @@ class ConfigLoaderTest {
                         "development",
                         dir.resolve("data"),
                         conf,
+                        Set.of(Role.GATEWAY, Role.AGENTS),
                         new TaskPilotConfig.Http("127.0.0.1", 8000, "127.0.0.1", 8081, false, 10_000),
                         new Auth(Auth.Mode.NONE, null, null),
-                        new TaskPilotConfig.Limits(2000, 1000, 8),
+                        new TaskPilotConfig.Limits(2000, 10_000, 1000, 8),
+                        new TaskPilotConfig.Drain(Duration.ofSeconds(5), Duration.ofSeconds(45)),
                         new TaskPilotConfig.Postgres(null, 10),
+                        new TaskPilotConfig.Redis(null),
+                        new TaskPilotConfig.S3(null, "taskpilot", "us-east-1", null, null),
+                        new TaskPilotConfig.Retention(Duration.ofDays(90), Duration.ofDays(365)),
                         new Llm(null, null, null, null, Duration.ofSeconds(60), 256, new Llm.Offline(Duration.ZERO, 0)),
                         new TaskPilotConfig.Policy(OnError.FAIL, OnDeny.REJECT, Duration.ofMillis(250)),
                         new TaskPilotConfig.Opa(null),
@@ -97,6 +104,9 @@ class ConfigLoaderTest {
         environment.put("TASKPILOT_AUTH_SECRET", LONG_SECRET);
         environment.put("TASKPILOT_POSTGRES_URL", "postgresql://tp:pw@db:5432/tp");
         environment.put("TASKPILOT_LLM_API_KEY", "sk-1");
+        environment.put("TASKPILOT_REDIS_URL", "redis://:pw@cache:6379/1");
+        environment.put("TASKPILOT_S3_ACCESS_KEY", "AK");
+        environment.put("TASKPILOT_S3_SECRET_KEY", "SK");
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_URL", "http://127.0.0.1:9/hook");
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_SECRET", WEBHOOK_SECRET);
 
@@ -246,6 +256,10 @@ class ConfigLoaderTest {
             delimiter = '|',
             value = {
                 "auth: {mode: keys}                                      | auth.keysFile: missing",
+                "roles: [agents]                                         | roles: one alone",
+                "roles: []                                               | roles: a list (expected: gateway, agents, one",
+                "s3: {url: 'http://s3:8333'}                             | s3.secretKey: missing",
+                "s3: {bucket: A.B}                                       | s3.bucket: 'A.B' (expected: 3 to 63",
                 "auth: {mode: keys}                                      | auth.secret: missing",
                 "auth: {secret: short}                                   | auth.secret: *** (expected: 32 characters or more)",
                 "llm: {provider: openai}                                 | llm.provider: openai (expected: with llm.apiKey or llm.baseUrl)",
@@ -313,10 +327,14 @@ class ConfigLoaderTest {
     @Test
     void theShippedFileIsRightWithEverySettingSwitchedOn() throws IOException {
         var shipped = Files.readString(Path.of("conf/taskpilot.yaml"));
-        var on = shipped.replaceAll("(?m)^( *)#(?=\\w)", "$1").replaceAll("/run/secrets/[\\w-]+-(\\w+)", dir + "/$1");
-        Files.writeString(dir.resolve("secret"), LONG_SECRET);
-        Files.writeString(dir.resolve("url"), "postgresql://tp:pw@db/tp");
-        Files.writeString(dir.resolve("operations"), WEBHOOK_SECRET);
+        var on = shipped.replaceAll("(?m)^( *)#(?=\\w)", "$1")
+                .replaceAll("/run/secrets/taskpilot-([\\w-]+)", dir + "/$1");
+        Files.writeString(dir.resolve("key-secret"), LONG_SECRET);
+        Files.writeString(dir.resolve("postgres-url"), "postgresql://tp:pw@db/tp");
+        Files.writeString(dir.resolve("redis-url"), "redis://cache");
+        Files.writeString(dir.resolve("s3-access"), "access");
+        Files.writeString(dir.resolve("s3-secret"), "secret");
+        Files.writeString(dir.resolve("webhook-operations"), WEBHOOK_SECRET);
 
         assertThat(load(shipped, Map.of(), Map.of())).isEqualTo(load("", Map.of(), Map.of()));
         var changed = loaded(on, Map.of(), Map.of()).settings().stream()
@@ -345,10 +363,16 @@ class ConfigLoaderTest {
                 "production",
                 Path.of("/d"),
                 conf,
+                Set.of(Role.AGENTS),
                 new TaskPilotConfig.Http("0.0.0.0", 1, "::1", 2, true, 3),
                 new Auth(Auth.Mode.KEYS, Path.of("/keys.yaml"), new Secret(LONG_SECRET)),
-                new TaskPilotConfig.Limits(4, 5, 6),
+                new TaskPilotConfig.Limits(4, 7, 5, 6),
+                new TaskPilotConfig.Drain(Duration.ofSeconds(1), Duration.ofSeconds(2)),
                 new TaskPilotConfig.Postgres(new Secret("postgresql://tp:pw@db:5432/tp"), 7),
+                new TaskPilotConfig.Redis(new Secret("redis://:pw@cache:6379/1")),
+                new TaskPilotConfig.S3(
+                        URI.create("http://s3:8333"), "traces", "eu-1", new Secret("AK"), new Secret("SK")),
+                new TaskPilotConfig.Retention(Duration.ofDays(31), Duration.ofDays(62)),
                 new Llm(
                         Llm.Provider.OPENAI,
                         URI.create("https://llm/v1"),
@@ -377,6 +401,7 @@ class ConfigLoaderTest {
             environment: production
             dataDir: /d
             confDir: .
+            roles: [agents]
             http:
               host: 0.0.0.0
               port: 1
@@ -385,8 +410,12 @@ class ConfigLoaderTest {
               managementOnly: true
               maxConnections: 3
             auth: {mode: keys, keysFile: /keys.yaml, secret: %s}
-            limits: {runs: 4, runsPerKey: 5, toolCalls: 6}
+            limits: {runs: 4, queue: 7, runsPerKey: 5, toolCalls: 6}
+            drain: {accept: 1s, grace: 2s}
             postgres: {url: "postgresql://tp:pw@db:5432/tp", poolSize: 7}
+            redis: {url: "redis://:pw@cache:6379/1"}
+            s3: {url: "http://s3:8333", bucket: traces, region: eu-1, accessKey: AK, secretKey: SK}
+            retention: {journal: 31d, archive: 62d}
             llm:
               provider: openai
               baseUrl: https://llm/v1

@@ -43,7 +43,7 @@ final class TestGateway implements AutoCloseable {
         gateway = new Gateway(
                 vertx,
                 http,
-                new Limits(1_000, RUNS_PER_KEY, 5),
+                new Limits(1_000, 1_000, RUNS_PER_KEY, 5),
                 authentication,
                 runs,
                 runs,
