@@ -29,6 +29,7 @@ public final class Engine implements Runs {
     private final Signals signals;
     private final Lease lease;
     private final Workflow workflow;
+    private final Dispatcher dispatcher;
     private final Drivers drivers;
     private final EngineSettings settings;
     private final RunMetrics metrics;
@@ -58,7 +59,7 @@ public final class Engine implements Runs {
         workflow = new Workflow(settings.workflow());
         var patience = new Patience(vertx);
         var rails = new RailGate(guardrails, settings, patience, metrics);
-        var dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
+        dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
         drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
@@ -139,7 +140,7 @@ public final class Engine implements Runs {
                                 : Approvals.alreadyAnswered("%s by %s at %s"
                                         .formatted(first.answer().word(), first.by(), first.at())));
             }
-            return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer))
+            return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer, dispatcher::mistakes))
                     .onSuccess(unused -> {
                         metrics.answered(approval, answer.answer());
                         signals.claimable();

@@ -8,7 +8,9 @@ public enum ApprovalKind {
     /** The reviewer said REVIEW. */
     REVIEW(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT)),
     /** Policy, the request, or a deviation from the proposal holds a tool call back. */
-    TOOL_CALL(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT)),
+    TOOL_CALL(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT, ApprovalAnswer.EDIT)),
+    /** A call that was started before would be sent again, as it was, and policy holds it back now. */
+    REPEATED_CALL(List.of(ApprovalAnswer.APPROVE, ApprovalAnswer.REJECT)),
     /** A started call ended without a complete answer. */
     UNKNOWN_OUTCOME(List.of(ApprovalAnswer.RETRY, ApprovalAnswer.MARK_DONE, ApprovalAnswer.ABORT));
 

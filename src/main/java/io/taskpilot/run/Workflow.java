@@ -124,6 +124,12 @@ public final class Workflow {
             return new Step.CheckText(
                     RailPhase.TOOL_RESULT, text(call.result()), call.call().id());
         }
+        for (var call : at(unfinished, Stage.EDITED)) {
+            return new Step.CheckText(
+                    RailPhase.OUTPUT,
+                    CanonicalJson.of(call.call().arguments()),
+                    call.call().id());
+        }
         for (var call : at(unfinished, Stage.IN_DOUBT)) {
             return outOfDoubt(call);
         }
@@ -142,7 +148,8 @@ public final class Workflow {
         var held = at(unfinished, Stage.HELD).get(0);
         var verdict = Objects.requireNonNull(held.verdict());
         var reason = String.join("; ", verdict.reasons());
-        return new Step.Append(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));
+        var kind = held.started() == null ? ApprovalKind.TOOL_CALL : ApprovalKind.REPEATED_CALL;
+        return new Step.Append(askAbout(run, kind, held.call(), verdict.rule(), reason, verdict));
     }
 
     private static Step outOfDoubt(CallState call) {
