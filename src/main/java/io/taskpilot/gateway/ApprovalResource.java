@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 /** What waits for a person, and the person's answer. */
 final class ApprovalResource {
     private static final List<String> STATUSES = List.of("pending", "answered", "expired");
-    private static final List<String> ANSWERS = List.of("approve", "reject", "edit", "retry", "mark_done", "abort");
+    private static final List<String> ANSWERS =
+            List.of("approve", "reject", "edit", "retry", "mark_done", "continue", "abort");
 
     private final Gateway gateway;
 

@@ -10,6 +10,8 @@ public enum ApprovalAnswer {
     EDIT(DecisionResult.MODIFIED),
     RETRY(DecisionResult.ALLOW),
     MARK_DONE(DecisionResult.ALLOW),
+    /** Go on, whatever has happened since the backup. */
+    CONTINUE(DecisionResult.ALLOW),
     ABORT(DecisionResult.DENY),
     EXPIRED(DecisionResult.DENY);
 

@@ -95,7 +95,7 @@ public record CallState(
             case APPROVE, RETRY -> Stage.GRANTED;
             case EDIT -> Stage.EDITED;
             case MARK_DONE -> Stage.RETURNED;
-            case REJECT, ABORT, EXPIRED -> stage;
+            case REJECT, ABORT, EXPIRED, CONTINUE -> stage;
         };
         return new CallState(edited(event.arguments()), next, verdict, started, event, event.result(), false);
     }

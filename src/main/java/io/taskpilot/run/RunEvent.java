@@ -21,9 +21,16 @@ public sealed interface RunEvent {
     /**
      * A node took the run again.
      *
-     * @param cause {@code node_dead}, {@code released} (a drain) or {@code answered} (an approval)
+     * @param cause {@code node_dead}, {@code released} (a drain), {@code answered} (an approval), or {@link #RESTORED}:
+     *     no node took it yet, and its database is from a backup
      */
-    record Resumed(String cause) implements RunEvent {}
+    record Resumed(String cause) implements RunEvent {
+        public static final String RESTORED = "restored";
+
+        boolean isRestore() {
+            return cause.equals(RESTORED);
+        }
+    }
 
     /**
      * A guardrail's verdict on one text.

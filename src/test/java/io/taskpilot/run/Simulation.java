@@ -104,6 +104,7 @@ final class Simulation {
                     append(List.of(new RunEvent.Resumed(what)));
                 }
             }
+            case RunEvent.Resumed.RESTORED -> append(List.of(new RunEvent.Resumed(what)));
             default ->
                 append(workflow.stop(run, RunStatus.valueOf(what), new Problem("caller-cancelled", "from outside")));
         }
