@@ -111,14 +111,15 @@ public final class Server {
         closer.add("database", CLOSE, database::close);
 
         var signals = new LocalSignals(vertx);
+        var chainKey = config.decisions().chainKey();
         var journal =
-                new PgJournal(database, null, signals::changed, Server::historyWentBack, metrics::journalCommitted);
+                new PgJournal(database, chainKey, signals::changed, Server::historyWentBack, metrics::journalCommitted);
         metrics.journalPending(journal::pendingAppends);
         closer.add("journal", () -> {
             journal.close();
             return null;
         });
-        var reader = new PgRunReader(database, null);
+        var reader = new PgRunReader(database, chainKey);
 
         var policy = policy(vertx, blocking);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);

@@ -89,6 +89,7 @@ final class ConfigReader {
                 new TaskPilotConfig.Approvals(
                         in.get("approvals.ttl", duration("1s", "30d"), "1h"),
                         in.get("approvals.roles", names(), "approver")),
+                new TaskPilotConfig.Decisions(in.secret("decisions.chainKey", LONG)),
                 new TaskPilotConfig.Tools(webhooks()),
                 new Log(
                         in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")

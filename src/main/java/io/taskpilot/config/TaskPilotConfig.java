@@ -35,6 +35,7 @@ public record TaskPilotConfig(
         Opa opa,
         Guardrails guardrails,
         Approvals approvals,
+        Decisions decisions,
         Tools tools,
         Log log) {
 
@@ -60,6 +61,7 @@ public record TaskPilotConfig(
                 opa,
                 guardrails,
                 approvals,
+                decisions,
                 tools,
                 log);
     }
@@ -199,6 +201,9 @@ public record TaskPilotConfig(
      * @param roles who may answer, where policy does not say
      */
     public record Approvals(Duration ttl, List<String> roles) {}
+
+    /** @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed */
+    public record Decisions(@Nullable Secret chainKey) {}
 
     /** @param webhooks destinations of {@code notify_external_system} by name; none: the tool is not offered */
     public record Tools(Map<String, Webhook> webhooks) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.gateway.BadInputs;
+import io.taskpilot.journal.TestPostgres;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Map;
@@ -287,6 +288,26 @@ class GovernedRunTest {
         assertThat(received.stream().filter(frame -> frame.path("op").asText().equals("event")))
                 .extracting(frame -> frame.path("event"))
                 .containsExactlyElementsOf(streamed);
+    }
+
+    @Test
+    void decisionsThatWereHashedWithAKeyVerifyWithThatKeyOnly() throws Exception {
+        var database = TestPostgres.database().url().value();
+        var key = "0123456789abcdef0123456789abcdef";
+        for (var run : List.of("hashed", "verified", "hashed with another key")) {
+            var settings = Map.of(
+                    "TASKPILOT_POSTGRES_URL",
+                    database,
+                    "TASKPILOT_DECISIONS_CHAIN_KEY",
+                    run.contains("another") ? key + "x" : key);
+            try (var keyed = TestServer.start(settings)) {
+                if (run.equals("hashed")) {
+                    keyed.user().finish("Create a low priority task");
+                }
+                var broken = keyed.user().get("/v1/decisions/verify").path("broken");
+                assertThat(broken.isEmpty()).as(run).isEqualTo(!run.contains("another"));
+            }
+        }
     }
 
     @TestFactory

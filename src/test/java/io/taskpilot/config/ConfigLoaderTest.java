@@ -67,6 +67,7 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Guardrails(
                                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver")),
+                        new TaskPilotConfig.Decisions(null),
                         new TaskPilotConfig.Tools(Map.of()),
                         new Log("INFO", null)));
     }
@@ -103,6 +104,7 @@ class ConfigLoaderTest {
         }
         environment.put("TASKPILOT_AUTH_SECRET", LONG_SECRET);
         environment.put("TASKPILOT_POSTGRES_URL", "postgresql://tp:pw@db:5432/tp");
+        environment.put("TASKPILOT_DECISIONS_CHAIN_KEY", LONG_SECRET);
         environment.put("TASKPILOT_LLM_API_KEY", "sk-1");
         environment.put("TASKPILOT_REDIS_URL", "redis://:pw@cache:6379/1");
         environment.put("TASKPILOT_S3_ACCESS_KEY", "AK");
@@ -386,6 +388,7 @@ class ConfigLoaderTest {
                 new TaskPilotConfig.Guardrails(
                         new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
                 new TaskPilotConfig.Approvals(Duration.ofDays(2), List.of("boss", "night-shift")),
+                new TaskPilotConfig.Decisions(new Secret(LONG_SECRET)),
                 new TaskPilotConfig.Tools(Map.of(
                         "pager",
                         new Webhook(
@@ -430,6 +433,7 @@ class ConfigLoaderTest {
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms
             approvals: {ttl: 2d, roles: [boss, night-shift]}
+            decisions: {chainKey: %s}
             tools:
               webhooks:
                 pager:
@@ -439,5 +443,5 @@ class ConfigLoaderTest {
                   allowPrivate: true
                   timeout: 5s
             log: {level: debug, format: json}
-            """.formatted(LONG_SECRET, WEBHOOK_SECRET);
+            """.formatted(LONG_SECRET, LONG_SECRET, WEBHOOK_SECRET);
 }
