@@ -5,6 +5,7 @@ import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -20,6 +21,7 @@ import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
+import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
@@ -31,6 +33,7 @@ import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.tool.ApprovalWebhook;
 import io.taskpilot.tool.ArgumentSchema;
 import io.taskpilot.tool.TaskTools;
 import io.taskpilot.tool.WebhookTool;
@@ -62,6 +65,7 @@ public final class Server {
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
+    private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
 
     private final TaskPilotConfig config;
@@ -140,6 +144,7 @@ public final class Server {
                 tools,
                 ArgumentSchema::new,
                 metrics);
+        announce(vertx, blocking, database, metrics);
         var loops = Runtime.getRuntime().availableProcessors();
         closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
         engine.start(loops, config.postgres().url() == null).await();
@@ -233,6 +238,18 @@ public final class Server {
             tools.add(webhooks);
         }
         return tools;
+    }
+
+    /** Tells people of approvals that wait for them, if it is configured where. */
+    private void announce(Vertx vertx, BlockingIo blocking, Database database, Metrics metrics) {
+        var webhook = config.approvals().webhook();
+        if (webhook == null) {
+            return;
+        }
+        var sender = new ApprovalWebhook(vertx, blocking, webhook);
+        closer.add("approval-webhook", CLOSE, sender::close);
+        var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
+        vertx.deployVerticle(announcer).await();
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {

@@ -49,7 +49,10 @@ final class CrossChecks {
             in.need("s3.secretKey");
         }
         checkPostgres(config.postgres().url());
-        config.tools().webhooks().forEach(this::checkWebhook);
+        config.tools().webhooks().forEach((name, webhook) -> checkWebhook("tools.webhooks." + name, webhook));
+        if (config.approvals().webhook() != null) {
+            checkWebhook("approvals.webhook", config.approvals().webhook());
+        }
     }
 
     private void checkPostgres(@Nullable Secret url) {
@@ -66,8 +69,7 @@ final class CrossChecks {
         }
     }
 
-    private void checkWebhook(String name, Webhook webhook) {
-        var at = "tools.webhooks." + name;
+    private void checkWebhook(String at, Webhook webhook) {
         if (!"https".equals(webhook.url().getScheme()) && !webhook.allowPrivate()) {
             in.mistake(at + ".url: *** (expected: https, or allowPrivate: true for a receiver next door)");
         }

@@ -199,8 +199,9 @@ public record TaskPilotConfig(
     /**
      * @param ttl where policy does not say, 1 s to 30 days
      * @param roles who may answer, where policy does not say
+     * @param webhook is told of each approval that waits for a person; null tells nobody
      */
-    public record Approvals(Duration ttl, List<String> roles) {}
+    public record Approvals(Duration ttl, List<String> roles, Tools.@Nullable Webhook webhook) {}
 
     /** @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed */
     public record Decisions(@Nullable Secret chainKey) {}

@@ -62,6 +62,7 @@ public final class Metrics {
     private final MeterProvider<DistributionSummary> batch =
             summary("journal.batch.rows", 1, 2, 5, 10, 25, 50, 100, 250, 500);
     private final MeterProvider<Counter> takeovers = counter("takeovers");
+    private final MeterProvider<Counter> announcements = counter("approval.announcements");
     private final MeterProvider<Counter> fenceLost = counter("fence.lost");
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
@@ -186,6 +187,11 @@ public final class Metrics {
     /** An append was refused, as the run is another owner's. */
     public void fenceLost() {
         fenceLost.withTags(NO_TAGS).increment();
+    }
+
+    /** @param outcome {@code delivered} or {@code failed} */
+    public void announced(String outcome) {
+        announcements.withTags("outcome", outcome).increment();
     }
 
     /** A run was given up, as nodes died of it. */

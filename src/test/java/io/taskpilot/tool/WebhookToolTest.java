@@ -495,8 +495,10 @@ class WebhookToolTest {
     }
 
     private WebhookTool tool(Map<String, Webhook> webhooks) {
+        var options = Delivery.Network.clientOptions();
         return new WebhookTool(
-                vertx, WebhookTool.clientOptions(), host -> resolver.apply(host), WebhookTool.destinations(webhooks));
+                Delivery.Network.open(vertx, options, host -> resolver.apply(host)),
+                WebhookTool.destinations(webhooks));
     }
 
     private Webhook webhook(String url, boolean privateAllowed) {
