@@ -64,12 +64,15 @@ public final class RedisTransport implements SignalTransport {
     @Override
     public Future<Link> open(Consumer<String> heard, Runnable ended) {
         var client = Redis.createClient(vertx, options());
-        var listening = client.connect();
-        var publishing = client.connect();
+        var listening = connected(client);
+        var publishing = connected(client);
         return Future.all(listening, publishing)
-                .timeout(OPEN_MILLIS, TimeUnit.MILLISECONDS)
                 .<Link>map(both -> new RedisLink(client, listening.result(), publishing.result(), heard, ended))
                 .onFailure(unused -> closed(client));
+    }
+
+    private static Future<RedisConnection> connected(Redis client) {
+        return client.connect().timeout(OPEN_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     private RedisOptions options() {
