@@ -198,10 +198,9 @@ public final class Server {
     private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
         var redis = config.redis().url();
         if (redis == null) {
-            use("signals", "PostgreSQL LISTEN/NOTIFY");
             return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics, heard -> {});
         }
-        use("signals", "Redis pub/sub");
+        engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
         health.optional("redis");
         health.down("redis", "not connected yet");
         return new NodeSignals(vertx, transport(vertx, redis), metrics, heard -> {

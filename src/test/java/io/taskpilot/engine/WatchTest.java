@@ -63,8 +63,8 @@ class WatchTest {
         RunState state;
 
         Elsewhere() {
-            var request = new RunRequest(
-                    id, "default", "p", List.of(), "r", "go", Map.of(), Duration.ofMinutes(5), false);
+            var request =
+                    new RunRequest(id, "default", "p", List.of(), "r", "go", Map.of(), Duration.ofMinutes(5), false);
             var created = await(elsewhere.create(request, null, true));
             fence = created.fence();
             state = RunState.of(List.of(new Recorded(1, created.at(), new RunEvent.Accepted(request))));
@@ -172,8 +172,8 @@ class WatchTest {
         try (var node = new Listening(own -> new SlowToConfirm())) {
             node.standing(true);
 
-            var watch = await(RunWatch.open(
-                    vertx, reader, node.signals, new SlowPoll(vertx, reader, node.signals), run.id, 0));
+            var watch = await(
+                    RunWatch.open(vertx, reader, node.signals, new SlowPoll(vertx, reader, node.signals), run.id, 0));
 
             assertThat(await(watch.next())).hasSize(1);
             watch.close();
