@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,7 @@ class TwoNodesTest {
     }
 
     private final List<AutoCloseable> open = new ArrayList<>();
-    private TestRedis redis;
+    private @Nullable TestRedis redis;
     private String database;
 
     @BeforeEach
@@ -63,11 +64,13 @@ class TwoNodesTest {
     }
 
     private TestRedis redis() {
-        if (redis == null) {
-            redis = new TestRedis("secret");
-            open.add(redis);
+        var running = redis;
+        if (running == null) {
+            running = new TestRedis("secret");
+            redis = running;
+            open.add(running);
         }
-        return redis;
+        return running;
     }
 
     private static List<Long> seqs(List<JsonNode> events) {
@@ -146,20 +149,21 @@ class TwoNodesTest {
     void runsGoOnWhileRedisIsKilledFlushedHungAndStarted() throws Exception {
         var first = node(By.REDIS, "500ms");
         var second = node(By.REDIS, "500ms");
+        var store = redis();
         awaitHealth(first, "healthy", 1);
 
-        streamAcross(first, second, redis::flush);
-        streamAcross(first, second, redis::kill);
+        streamAcross(first, second, store::flush);
+        streamAcross(first, second, store::kill);
         awaitHealth(first, "degraded", 0);
         awaitHealth(second, "degraded", 0);
         streamAcross(first, second, () -> {});
-        redis.startAgain();
+        store.startAgain();
         awaitHealth(first, "healthy", 1);
         try {
-            streamAcross(second, first, redis::hang);
+            streamAcross(second, first, store::hang);
             awaitHealth(second, "degraded", 0);
         } finally {
-            redis.goOn();
+            store.goOn();
         }
         awaitHealth(second, "healthy", 1);
     }
