@@ -10,5 +10,6 @@ import java.util.List;
  * @param managementUrl of health and metrics
  * @param engines which engine does each job, and what it can do less, one line each
  * @param close stops it in order; blocks, with a bound
+ * @param hurry ends the waiting of {@code close}; called on another thread
  */
-record LocalServer(URI url, URI managementUrl, List<String> engines, Runnable close) {}
+record LocalServer(URI url, URI managementUrl, List<String> engines, Runnable close, Runnable hurry) {}

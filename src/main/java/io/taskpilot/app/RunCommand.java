@@ -115,7 +115,7 @@ final class RunCommand implements Callable<Integer> {
     /** The configured ports unless they are taken: another server's data must not keep this run from starting. */
     private static TaskPilotConfig onFreePorts(TaskPilotConfig config) {
         var http = config.http();
-        return config.withPorts(
+        return config.unlisted(
                 isFree(http.host(), http.port()) ? http.port() : 0,
                 isFree(http.managementHost(), http.managementPort()) ? http.managementPort() : 0);
     }

@@ -59,7 +59,6 @@ import org.slf4j.LoggerFactory;
 /** The composition root: everything is built here, by hand, in the order it depends on each other. */
 public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
-    private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
     private static final long HEALTH_MILLIS = 500;
@@ -70,6 +69,7 @@ public final class Server {
     private final HealthRegistry health = new HealthRegistry();
     private URI url = URI.create("");
     private URI managementUrl = URI.create("");
+    private volatile Runnable hurry = () -> {};
 
     private Server(TaskPilotConfig config) {
         this.config = config;
@@ -140,8 +140,9 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         var loops = Runtime.getRuntime().availableProcessors();
-        closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
-        engine.start(loops, config.postgres().url() == null).await();
+        var sole = config.postgres().url() == null;
+        closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
+        engine.start(loops, sole).await();
 
         var gateway = new Gateway(
                 vertx,
@@ -154,8 +155,18 @@ public final class Server {
                 health,
                 metrics,
                 version.number());
-        closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
+        closer.add("gateway", CLOSE, gateway::close);
         gateway.start(loops).recover(this::portsInUse).await();
+        var accept = sole ? Duration.ZERO : config.drain().accept(); // a sole server has nobody to accept for
+        var grace = config.drain().grace();
+        closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
+            log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
+            return Future.join(gateway.drain(accept), engine.drain(grace)).mapEmpty();
+        });
+        hurry = () -> {
+            gateway.hurry();
+            engine.hurry();
+        };
         url = url(config.http().host(), gateway.port());
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
 
@@ -333,8 +344,16 @@ public final class Server {
         return List.copyOf(engines);
     }
 
-    /** Gives runs back, tells streams to reconnect, closes in reverse; blocks, about 25 s at most. */
+    /**
+     * Drains, then closes in reverse; blocks. Takes {@code drain.accept} when there is nothing to wait for, and at most
+     * that or {@code drain.grace}, whichever is longer, and a few seconds.
+     */
     public void close() {
         closer.close();
+    }
+
+    /** Ends the waiting of {@link #close}, from another thread: what is not done is left to others. */
+    public void hurry() {
+        hurry.run();
     }
 }

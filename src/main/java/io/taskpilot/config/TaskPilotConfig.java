@@ -38,8 +38,8 @@ public record TaskPilotConfig(
         Tools tools,
         Log log) {
 
-    /** The same on other ports; 0 picks a free one. */
-    public TaskPilotConfig withPorts(int port, int managementPort) {
+    /** For a server that no load balancer knows: on other ports (0 picks a free one), and gone as soon as it may. */
+    public TaskPilotConfig unlisted(int port, int managementPort) {
         var ports = new Http(
                 http.host, port, http.managementHost, managementPort, http.managementOnly, http.maxConnections);
         return new TaskPilotConfig(
@@ -50,7 +50,7 @@ public record TaskPilotConfig(
                 ports,
                 auth,
                 limits,
-                drain,
+                new Drain(Duration.ZERO, drain.grace),
                 postgres,
                 redis,
                 s3,

@@ -60,7 +60,8 @@ public final class Engine implements Runs {
         var rails = new RailGate(guardrails, settings, patience, metrics);
         var dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
-        drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
+        var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
+        drivers = new Drivers(with, settings.runs(), signals::claimable);
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
     }
 
@@ -77,15 +78,35 @@ public final class Engine implements Runs {
                 .mapEmpty();
     }
 
-    /** Gives every run back and leaves the node table; what is not done within {@code grace} is dropped. */
-    public Future<Void> stop(Duration grace) {
-        return drivers.releaseAll(grace)
-                .compose(unused -> keeperId == null ? Future.succeededFuture() : vertx.undeploy(keeperId))
-                .compose(unused -> journal.deregister(lease.nodeId()));
+    /**
+     * Takes no run any more and gives every run back at once, so that others continue them; one with a started tool call
+     * follows when the call has ended. Runs are still accepted, for others to drive. Completes when none is left, or
+     * after {@code grace}, when what is left is dropped: a later owner finds its started calls in doubt.
+     */
+    public Future<Void> drain(Duration grace) {
+        return drivers.releaseAll(grace);
+    }
+
+    /** Ends the grace of a drain now. */
+    public void hurry() {
+        drivers.hurry();
+    }
+
+    /** Leaves the node table, after {@link #drain}. */
+    public Future<Void> stop() {
+        return keeperId == null
+                ? Future.succeededFuture()
+                : vertx.undeploy(keeperId).compose(unused -> journal.deregister(lease.nodeId()));
     }
 
     @Override
     public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
+        if (drivers.isClosing()) {
+            return journal.create(request, key, false).map(created -> {
+                signals.claimable();
+                return new Submission(created.runId(), created.replayed());
+            });
+        }
         if (!drivers.reserve()) {
             var detail =
                     "%d runs are in flight on this node (limit: %d)".formatted(drivers.inFlight(), settings.runs());
@@ -113,7 +134,7 @@ public final class Engine implements Runs {
                 return Future.succeededFuture(status);
             }
             signals.cancelRequested(runId);
-            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId)) {
+            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId, principal)) {
                 return Future.succeededFuture(status); // once parked, a driver that is still here ends without a look
             }
             return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))

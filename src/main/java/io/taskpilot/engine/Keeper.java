@@ -64,7 +64,7 @@ final class Keeper extends VerticleBase {
 
     private void begin() {
         signals.onClaimable(() -> context.runOnContext(unused -> claim()));
-        signals.onCancelRequested(drivers::cancel);
+        signals.onCancelRequested(this::cancel);
         loopsAnsweredNanos = System.nanoTime();
         every(PING_MILLIS, this::ping);
         every(HEARTBEAT_MILLIS, this::heartbeat);
@@ -125,8 +125,12 @@ final class Keeper extends VerticleBase {
         }
         renewedNanos = sent;
         lease.renewed(beat.nodeId(), sent, beat.at());
-        beat.cancelRequested().forEach(drivers::cancel);
+        beat.cancelRequested().forEach(this::cancel);
         return Future.succeededFuture();
+    }
+
+    private void cancel(UUID runId) {
+        drivers.cancel(runId, "request");
     }
 
     /** One claim at a time; a wake-up that comes meanwhile asks for another. */
@@ -177,7 +181,9 @@ final class Keeper extends VerticleBase {
     }
 
     private void giveBack(Claim claim) {
-        journal.release(claim.runId(), claim.fence()).onFailure(unused -> later(AGAIN_MILLIS, () -> giveBack(claim)));
+        journal.release(claim.runId(), claim.fence())
+                .onSuccess(released -> drivers.tellReleased())
+                .onFailure(unused -> later(AGAIN_MILLIS, () -> giveBack(claim)));
     }
 
     private void later(long millis, Runnable task) {

@@ -5,6 +5,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.CallState;
+import io.taskpilot.run.CallState.Stage;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -62,26 +63,17 @@ final class RunDriver {
     private boolean abandoned;
     private long timeout = -1;
 
-    RunDriver(
-            Vertx vertx,
-            Workflow workflow,
-            StepPerformer performer,
-            Journal journal,
-            Lease lease,
-            RunMetrics metrics,
-            UUID owner,
-            long fence,
-            RunState state) {
-        this.vertx = vertx;
-        this.workflow = workflow;
-        this.performer = performer;
-        this.journal = journal;
-        this.lease = lease;
-        this.metrics = metrics;
+    RunDriver(Collaborators with, UUID owner, long fence, RunState state) {
+        vertx = with.vertx();
+        workflow = with.workflow();
+        performer = with.performer();
+        journal = with.journal();
+        lease = with.lease();
+        metrics = with.metrics();
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, this::cancel);
+        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, () -> cancel("request"));
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
@@ -115,8 +107,9 @@ final class RunDriver {
         }
     }
 
-    void cancel() {
-        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled on request"));
+    /** @param principal who asked */
+    void cancel(String principal) {
+        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled by " + principal));
     }
 
     private void timedOut() {
@@ -128,10 +121,15 @@ final class RunDriver {
     void release() {
         if (ending == null && !releasing) {
             releasing = true;
-            if (callsUnderWay.isEmpty()) {
+            if (!hasStartedCall()) {
                 call.abort();
             }
         }
+    }
+
+    /** One whose start may be committed, begun or not: left behind, it would be in doubt until its deadline. */
+    private boolean hasStartedCall() {
+        return history.state().calls().values().stream().anyMatch(made -> made.stage() == Stage.STARTED);
     }
 
     /** Drops the run without another write: it is not this node's any more, or the node must stop now. */
@@ -142,7 +140,7 @@ final class RunDriver {
 
     /** One turn of the loop, and the turns after it. */
     private Future<Void> advance() {
-        if (ending != null || abandoned || (releasing && callsUnderWay.isEmpty())) {
+        if (ending != null || abandoned || (releasing && !hasStartedCall())) {
             return Future.failedFuture(new Stopped());
         }
         var step = workflow.next(history.state());
@@ -228,6 +226,9 @@ final class RunDriver {
                     started.call().id(), unused -> performer.runTool(history.state(), started, call));
         }
         return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
+            if (abandoned) {
+                return Future.failedFuture(new Stopped()); // a call that was broken off ends, and says nothing
+            }
             takeEnded();
             return history.flush();
         });

@@ -110,11 +110,17 @@ final class ServerProcess implements AutoCloseable {
 
     /** SIGTERM. */
     int stop() {
-        process.destroy();
+        terminate();
         return exit();
     }
 
-    private int exit() {
+    /** SIGTERM, without waiting. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Its code, once it has ended. */
+    int exit() {
         return process.onExit().orTimeout(30, TimeUnit.SECONDS).join().exitValue();
     }
 

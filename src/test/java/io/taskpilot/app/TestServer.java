@@ -28,6 +28,7 @@ final class TestServer implements AutoCloseable {
         environment.put("TASKPILOT_HTTP_PORT", "0");
         environment.put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
         environment.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
+        environment.put("TASKPILOT_DRAIN_ACCEPT", "0s");
         environment.putAll(settings);
         var here = Path.of("").toAbsolutePath();
         var sources = new Sources(Map.of(), environment, null, List.of(here.resolve("conf")), here);

@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpClient.Version;
@@ -61,7 +62,11 @@ final class Http2Test {
                 .isEqualTo(413);
         assertThat(send(request("/v1/runs").DELETE()).headers().firstValue("allow"))
                 .contains("GET, POST");
-        server.gateway.drain().await();
+        var drained = server.gateway.drain(Duration.ofMinutes(1));
         assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
+        server.await("GOAWAY ends the connection", () -> server.gateway.connections().get() == 0);
+        assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
+        server.gateway.hurry();
+        drained.await();
     }
 }
