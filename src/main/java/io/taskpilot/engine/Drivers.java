@@ -37,6 +37,7 @@ final class Drivers {
     private final AtomicInteger slots = new AtomicInteger();
     private final AtomicInteger turn = new AtomicInteger();
     private final AtomicBoolean toTell = new AtomicBoolean();
+    private volatile Runnable room = () -> {};
     private volatile boolean closing;
     private volatile boolean hurried;
 
@@ -67,13 +68,14 @@ final class Drivers {
         return true;
     }
 
-    /** True once every run is being given back. */
-    boolean isClosing() {
-        return closing;
-    }
-
     void giveBack() {
         slots.decrementAndGet();
+        room.run();
+    }
+
+    /** Has {@code listener} called, on any thread, whenever there is a place again. */
+    void onRoom(Runnable listener) {
+        room = listener;
     }
 
     int free() {

@@ -30,6 +30,7 @@ public final class Engine implements Runs {
     private final Lease lease;
     private final Workflow workflow;
     private final Drivers drivers;
+    private final Admission admission;
     private final EngineSettings settings;
     private final RunMetrics metrics;
     private @Nullable String keeperId;
@@ -62,20 +63,26 @@ public final class Engine implements Runs {
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
         var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
         drivers = new Drivers(with, settings.runs(), signals::claimable);
+        admission = new Admission(vertx, journal, metrics, settings.queue());
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
+        telemetry.admission(admission::depth, settings.queue(), settings.runs());
     }
 
     /**
      * Completes once this node may accept runs.
      *
-     * @param loops agent event loops
+     * @param loops agent event loops, if this node drives runs
      * @param sole no other server can be there, so what an earlier one left is taken at once
      */
     public Future<Void> start(int loops, boolean sole) {
-        return vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
-                .compose(unused -> vertx.deployVerticle(new Keeper(journal, signals, drivers, lease, sole)))
-                .onSuccess(id -> keeperId = id)
-                .mapEmpty();
+        return settings.runs() == 0
+                ? admission.start()
+                : vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
+                        .compose(unused -> admission.start())
+                        .compose(unused -> vertx.deployVerticle(
+                                new Keeper(journal, signals, drivers, admission, workflow, lease, sole)))
+                        .onSuccess(id -> keeperId = id)
+                        .mapEmpty();
     }
 
     /**
@@ -94,6 +101,7 @@ public final class Engine implements Runs {
 
     /** Leaves the node table, after {@link #drain}. */
     public Future<Void> stop() {
+        admission.stop();
         return keeperId == null
                 ? Future.succeededFuture()
                 : vertx.undeploy(keeperId).compose(unused -> journal.deregister(lease.nodeId()));
@@ -101,17 +109,11 @@ public final class Engine implements Runs {
 
     @Override
     public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
-        if (drivers.isClosing()) {
-            return journal.create(request, key, false).map(created -> {
+        if (admission.hasQueue() || !drivers.reserve()) {
+            return admission.queue(() -> journal.create(request, key, false)).map(created -> {
                 signals.claimable();
                 return new Submission(created.runId(), created.replayed());
             });
-        }
-        if (!drivers.reserve()) {
-            var detail =
-                    "%d runs are in flight on this node (limit: %d)".formatted(drivers.inFlight(), settings.runs());
-            metrics.refused("overload");
-            return Future.failedFuture(Failure.overloaded("overload-runs", detail, Duration.ofSeconds(1)));
         }
         return journal.create(request, key, true)
                 .onFailure(cause -> drivers.giveBack())

@@ -113,8 +113,7 @@ final class RunDriver {
     }
 
     private void timedOut() {
-        var limit = history.state().request().timeout().toSeconds();
-        stop(RunStatus.TIMED_OUT, new Problem("limit-run-timeout", "not finished within %d s".formatted(limit)));
+        stop(RunStatus.TIMED_OUT, Overdue.problem(history.state()));
     }
 
     /** Gives the run back: model, policy and rail calls are cut at once, a started tool call is awaited. */
