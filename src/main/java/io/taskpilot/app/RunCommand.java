@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -84,7 +85,7 @@ final class RunCommand implements Callable<Integer> {
         try (var hosted = startServer(config)) {
             var later = URI.create(
                     "http://%s:%d".formatted(config.http().host(), config.http().port()));
-            var client = choice.client(shell, hosted.server().url());
+            var client = choice.client(shell, Objects.requireNonNull(hosted.server().url()));
             return follow(client, request, new Place(choice.again(shell), later, false));
         }
     }

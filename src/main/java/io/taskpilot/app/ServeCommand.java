@@ -45,12 +45,17 @@ final class ServeCommand implements Callable<Integer> {
         }
         var out = shell.out();
         out.println(shell.terminal().paint(Look.BOLD, "TaskPilot") + " " + version);
-        out.println("  api         "
-                + shell.terminal().paint(Look.CYAN, server.url().toString()));
+        if (server.url() != null) {
+            out.println("  api         "
+                    + shell.terminal().paint(Look.CYAN, server.url().toString()));
+        }
         out.println("  management  " + server.managementUrl());
         out.println("  data        " + config.dataDir());
         out.println("  conf        " + config.confDir());
         server.engines().forEach(engine -> out.println("  " + engine));
+        if (server.url() == null) {
+            return;
+        }
         out.println(
                 "  try         " + shell.commandName() + " run \"Create a high priority task\"" + this.config.again()
                         + shell.terminal().paint(Look.DIM, "  (in another terminal; Ctrl-C stops the server)"));

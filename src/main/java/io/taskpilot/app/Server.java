@@ -5,6 +5,7 @@ import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -53,6 +54,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,7 +69,7 @@ public final class Server {
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
-    private URI url = URI.create("");
+    private @Nullable URI url;
     private URI managementUrl = URI.create("");
     private volatile Runnable hurry = () -> {};
 
@@ -143,6 +145,15 @@ public final class Server {
         var sole = config.postgres().url() == null;
         closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
         engine.start(loops, sole).await();
+        var serves = config.roles().contains(Role.GATEWAY);
+        if (config.roles().size() == 1) {
+            engines.add("%-11s %s"
+                    .formatted(
+                            "role",
+                            serves
+                                    ? "gateway only: accepts runs, and leaves them to nodes with the role agents"
+                                    : "agents only: drives runs, and answers on the management port alone"));
+        }
 
         var gateway = new Gateway(
                 vertx,
@@ -156,7 +167,7 @@ public final class Server {
                 metrics,
                 version.number());
         closer.add("gateway", CLOSE, gateway::close);
-        gateway.start(loops).recover(this::portsInUse).await();
+        gateway.start(serves ? loops : 0).recover(this::portsInUse).await();
         var accept = sole ? Duration.ZERO : config.drain().accept(); // a sole server has nobody to accept for
         var grace = config.drain().grace();
         closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
@@ -167,8 +178,8 @@ public final class Server {
             gateway.hurry();
             engine.hurry();
         };
-        url = url(config.http().host(), gateway.port());
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
+        url = serves ? url(config.http().host(), gateway.port()) : null;
 
         watch(vertx, database);
         health.states().keySet().forEach(name -> metrics.dependency(name, health));
@@ -324,8 +335,8 @@ public final class Server {
         return routes.substring(routes.lastIndexOf('>') + 1);
     }
 
-    /** Of the API. */
-    public URI url() {
+    /** Of the API; null without the role for it. */
+    public @Nullable URI url() {
         return url;
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** The whole server in this process, on a database of its own and on free ports. */
 final class TestServer implements AutoCloseable {
@@ -36,11 +37,11 @@ final class TestServer implements AutoCloseable {
     }
 
     ApiUser user() {
-        return new ApiUser(server.url());
+        return new ApiUser(Objects.requireNonNull(server.url()));
     }
 
     String url() {
-        return server.url().toString();
+        return String.valueOf(server.url());
     }
 
     String managementUrl() {
