@@ -50,10 +50,10 @@ final class Admission {
     }
 
     private Future<Void> count() {
-        var before = added.get();
         return journal.waiting(limit + 1)
                 .onFailure(cause -> log.warn("queue not counted cause={}", cause.toString()))
-                .onSuccess(runs -> count = new Count(runs, before))
+                // what was added meanwhile may be in it: rather forgotten for a second than counted twice
+                .onSuccess(runs -> count = new Count(runs, added.get()))
                 .transform(done -> Future.succeededFuture());
     }
 
