@@ -13,5 +13,4 @@ import org.jspecify.annotations.Nullable;
  * @param close stops it in order; blocks, with a bound
  * @param hurry ends the waiting of {@code close}; called on another thread
  */
-record LocalServer(
-        @Nullable URI url, URI managementUrl, List<String> engines, Runnable close, Runnable hurry) {}
+record LocalServer(@Nullable URI url, URI managementUrl, List<String> engines, Runnable close, Runnable hurry) {}

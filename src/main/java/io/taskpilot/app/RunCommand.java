@@ -85,7 +85,8 @@ final class RunCommand implements Callable<Integer> {
         try (var hosted = startServer(config)) {
             var later = URI.create(
                     "http://%s:%d".formatted(config.http().host(), config.http().port()));
-            var client = choice.client(shell, Objects.requireNonNull(hosted.server().url()));
+            var client =
+                    choice.client(shell, Objects.requireNonNull(hosted.server().url()));
             return follow(client, request, new Place(choice.again(shell), later, false));
         }
     }

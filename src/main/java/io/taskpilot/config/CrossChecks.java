@@ -46,7 +46,8 @@ final class CrossChecks {
             in.mistake("roles: one alone (expected: with postgres.url, which the nodes of the other role share)");
         }
         if (!config.roles().contains(Role.AGENTS) && config.limits().queue() == 0) {
-            in.mistake("limits.queue: 0 (expected: 1 or more with the role gateway alone, whose runs all wait for others)");
+            in.mistake(
+                    "limits.queue: 0 (expected: 1 or more with the role gateway alone, whose runs all wait for others)");
         }
         if (config.s3().url() != null) {
             in.need("s3.accessKey");

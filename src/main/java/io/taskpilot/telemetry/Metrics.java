@@ -130,7 +130,9 @@ public final class Metrics {
      */
     public void admission(Supplier<Number> depth, int queue, int runs) {
         Gauge.builder("taskpilot.admission.queue.depth", depth).register(registry);
-        Gauge.builder("taskpilot.admission.limit", () -> queue).tag("of", "queue").register(registry);
+        Gauge.builder("taskpilot.admission.limit", () -> queue)
+                .tag("of", "queue")
+                .register(registry);
         Gauge.builder("taskpilot.admission.limit", () -> runs).tag("of", "runs").register(registry);
     }
 

@@ -64,8 +64,8 @@ class AdmissionTest {
     void aRunThatWaitsTooLongIsTimedOutThoughNobodyEverTookIt() throws Exception {
         try (var server = TestServer.start(room(1, 10, "60s"))) {
             server.user().submit(INPUT);
-            var waiting =
-                    server.user().send("POST", "/v1/runs", "{\"input\": \"go\", \"timeout_s\": 1}", "Prefer", "wait=30");
+            var waiting = server.user()
+                    .send("POST", "/v1/runs", "{\"input\": \"go\", \"timeout_s\": 1}", "Prefer", "wait=30");
 
             var events = server.user().events(id(waiting.body()));
 

@@ -13,7 +13,6 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -216,7 +215,8 @@ class DrainIT {
             thread.start();
         });
         receiver.start();
-        var conf = WebhookConf.write(directory.resolve("conf"), receiver.getAddress().getPort(), timeout);
+        var conf = WebhookConf.write(
+                directory.resolve("conf"), receiver.getAddress().getPort(), timeout);
         return Map.of("TASKPILOT_CONF_DIR", conf.toString(), "TASKPILOT_DRAIN_ACCEPT", "1s");
     }
 

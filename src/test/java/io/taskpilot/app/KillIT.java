@@ -8,7 +8,6 @@ import com.sun.net.httpserver.HttpServer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +58,8 @@ class KillIT {
                     .incrementAndGet(); // and no answer: the sender cannot know
         });
         receiver.start();
-        var conf = WebhookConf.write(directory.resolve("conf"), receiver.getAddress().getPort(), "5s");
+        var conf = WebhookConf.write(
+                directory.resolve("conf"), receiver.getAddress().getPort(), "5s");
         var settings = Map.of("TASKPILOT_CONF_DIR", conf.toString());
         var data = directory.resolve("data");
         var server = ServerProcess.start(data, settings);

@@ -60,7 +60,8 @@ final class ServerProcess implements AutoCloseable {
         try {
             var server = ApiUser.JSON.readTree(record.toFile());
             return server.path("pid").asLong() == pid
-                    ? URI.create(server.path(server.has("url") ? "url" : "management_url").asText())
+                    ? URI.create(server.path(server.has("url") ? "url" : "management_url")
+                            .asText())
                     : null;
         } catch (IOException notYet) {
             return null;

@@ -2,7 +2,6 @@ package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpClient.Version;
@@ -10,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,7 +64,8 @@ final class Http2Test {
                 .contains("GET, POST");
         var drained = server.gateway.drain(Duration.ofMinutes(1));
         assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
-        server.await("GOAWAY ends the connection", () -> server.gateway.connections().get() == 0);
+        server.await(
+                "GOAWAY ends the connection", () -> server.gateway.connections().get() == 0);
         assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
         server.gateway.hurry();
         drained.await();
