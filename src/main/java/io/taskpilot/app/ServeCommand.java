@@ -40,7 +40,8 @@ final class ServeCommand implements Callable<Integer> {
     private void announce(Version version, LocalServer server, TaskPilotConfig config) {
         if (!shell.terminal().live()) {
             server.engines().forEach(engine -> log.info("engine {}", engine.replaceAll(" +", " ")));
-            log.info("accepting url={} management={} data={}", server.url(), server.managementUrl(), config.dataDir());
+            var url = server.url() == null ? "none" : server.url().toString();
+            log.info("accepting url={} management={} data={}", url, server.managementUrl(), config.dataDir());
             return;
         }
         var out = shell.out();

@@ -143,12 +143,12 @@ final class Drivers {
     /**
      * False when this node does not drive the run.
      *
-     * @param principal who asked
+     * @param how as {@code RunDriver.cancel} has it
      */
-    boolean cancel(UUID runId, String principal) {
+    boolean cancel(UUID runId, String how) {
         var pinned = runToDriver.get(runId);
         if (pinned != null) {
-            pinned.context().runOnContext(unused -> pinned.driver().cancel(principal));
+            pinned.context().runOnContext(unused -> pinned.driver().cancel(how));
         }
         return pinned != null;
     }

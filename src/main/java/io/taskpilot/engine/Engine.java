@@ -130,13 +130,14 @@ public final class Engine implements Runs {
 
     @Override
     public Future<RunStatus> cancel(UUID runId, String principal) {
-        var problem = new Problem("caller-cancelled", "cancelled by " + principal);
+        var how = "by " + principal;
+        var problem = new Problem("caller-cancelled", "cancelled " + how);
         return journal.requestCancel(runId).compose(status -> {
             if (status.isTerminal()) {
                 return Future.succeededFuture(status);
             }
             signals.cancelRequested(runId);
-            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId, principal)) {
+            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId, how)) {
                 return Future.succeededFuture(status); // once parked, a driver that is still here ends without a look
             }
             return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))

@@ -148,7 +148,7 @@ final class Keeper extends VerticleBase {
     }
 
     private void cancel(UUID runId) {
-        drivers.cancel(runId, "request");
+        drivers.cancel(runId, RunDriver.ON_REQUEST);
     }
 
     /** A place became free: whoever waits for one does not wait for the next round. */

@@ -34,6 +34,9 @@ final class RunDriver {
     private static final Logger log = LoggerFactory.getLogger(RunDriver.class);
     private static final long LEASE_POLL_MILLIS = 100;
 
+    /** How a run is cancelled when another node was asked: the database tells no more. */
+    static final String ON_REQUEST = "on request";
+
     /** What the driver was told to stop for; fails whatever step is under way. */
     private static final class Stopped extends RuntimeException {
         private static final long serialVersionUID = 1L;
@@ -73,7 +76,7 @@ final class RunDriver {
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, () -> cancel("request"));
+        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, () -> cancel(ON_REQUEST));
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
@@ -107,9 +110,9 @@ final class RunDriver {
         }
     }
 
-    /** @param principal who asked */
-    void cancel(String principal) {
-        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled by " + principal));
+    /** @param how {@link #ON_REQUEST}, or by whom, where that is known */
+    void cancel(String how) {
+        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled " + how));
     }
 
     private void timedOut() {

@@ -57,6 +57,9 @@ class AdmissionTest {
 
             assertThat(answer.statusCode()).isBetween(200, 202);
             assertThat(types(server.user().events(cancelled))).containsExactly("run.accepted", "run.cancelled");
+            server.user().send("POST", "/v1/runs/" + driven + "/cancel", null);
+            var events = server.user().events(driven);
+            assertThat(events.get(events.size() - 1).toString()).contains("cancelled by local");
         }
     }
 
