@@ -136,10 +136,10 @@ public final class Engine implements Runs {
             if (status.isTerminal()) {
                 return Future.succeededFuture(status);
             }
-            signals.cancelRequested(runId);
             if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId, how)) {
                 return Future.succeededFuture(status); // once parked, a driver that is still here ends without a look
             }
+            signals.cancelRequested(runId);
             return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))
                     .map(RunState::status)
                     .recover(cause -> cause instanceof Journal.LostRun // its owner has the request, or will
