@@ -6,6 +6,7 @@ import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.engine.Announcer;
+import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -14,6 +15,7 @@ import io.taskpilot.engine.LocalSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
+import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
@@ -23,11 +25,13 @@ import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
+import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.objects.FileObjects;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
@@ -67,6 +71,8 @@ public final class Server {
     private static final int OPA_CONNECTIONS = 32;
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
+    private static final Duration SETTLED = Duration.ofMinutes(1);
+    private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
     private final Closer closer = new Closer();
@@ -123,7 +129,9 @@ public final class Server {
             journal.close();
             return null;
         });
-        var reader = new PgRunReader(database, chainKey);
+        var archive = archive(vertx, blocking, metrics);
+        var retention = config.retention();
+        var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
         var policy = policy(vertx, blocking);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
@@ -145,6 +153,13 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         announce(vertx, blocking, database, metrics);
+        if (config.roles().contains(TaskPilotConfig.Role.AGENTS)) {
+            var settings = new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive());
+            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
+            vertx.deployVerticle(archivist)
+                    .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
+                    .await();
+        }
         var loops = Runtime.getRuntime().availableProcessors();
         closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
         engine.start(loops, config.postgres().url() == null).await();
@@ -166,7 +181,9 @@ public final class Server {
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
 
         watch(vertx, database);
-        health.states().keySet().forEach(name -> metrics.dependency(name, health));
+        health.states().keySet().stream()
+                .filter(name -> !name.equals("objects")) // has its own
+                .forEach(name -> metrics.dependency(name, health));
         health.started();
     }
 
@@ -250,6 +267,13 @@ public final class Server {
         closer.add("approval-webhook", CLOSE, sender::close);
         var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
         vertx.deployVerticle(announcer).await();
+    }
+
+    /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
+    private TraceArchive archive(Vertx vertx, BlockingIo blocking, Metrics metrics) {
+        var files = config.dataDir().resolve("objects");
+        use("objects", "files in " + files.toAbsolutePath());
+        return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files");
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {
