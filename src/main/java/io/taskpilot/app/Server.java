@@ -32,6 +32,7 @@ import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
 import io.taskpilot.objects.FileObjects;
+import io.taskpilot.objects.S3Objects;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
@@ -271,9 +272,17 @@ public final class Server {
 
     /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
     private TraceArchive archive(Vertx vertx, BlockingIo blocking, Metrics metrics) {
-        var files = config.dataDir().resolve("objects");
-        use("objects", "files in " + files.toAbsolutePath());
-        return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files");
+        var url = config.s3().url();
+        if (url == null) {
+            var files = config.dataDir().resolve("objects").toAbsolutePath();
+            use("objects", "files in " + files);
+            return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files in " + files);
+        }
+        var engine = "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
+        use("objects", engine);
+        var store = new S3Objects(vertx, blocking, config.s3());
+        closer.add("objects", CLOSE, store::close);
+        return new TraceArchive(store, blocking, health, metrics, engine);
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {

@@ -34,7 +34,7 @@ public final class TraceArchive {
             DateTimeFormatter.ofPattern("yyyy/MM/dd").withZone(ZoneOffset.UTC);
     private static final String NAME = "objects";
     private static final int PAGE = 200;
-    private static final int READS = 16;
+    private static final int READS = 8;
 
     private final ObjectStore store;
     private final BlockingIo blocking;
@@ -147,10 +147,15 @@ public final class TraceArchive {
 
     private void lost(Throwable cause) {
         if (answers) {
-            log.warn("archive does not take objects cause={} because={}", cause, String.valueOf(cause.getCause()));
+            log.warn("archive does not take objects cause={} because={}", cause, because(cause));
         }
         answers = false;
         health.degraded(NAME, "does not take objects: traces wait in PostgreSQL");
+    }
+
+    private static String because(Throwable cause) {
+        var inner = cause.getCause();
+        return inner == null ? "" : inner.getClass().getSimpleName() + ": " + inner.getMessage();
     }
 
     /** True when the store could not be asked, whatever the object. */

@@ -1,0 +1,4 @@
+@NullMarked
+package io.taskpilot.objects;
+
+import org.jspecify.annotations.NullMarked;
