@@ -1,4 +1,0 @@
-@NullMarked
-package io.taskpilot.objects;
-
-import org.jspecify.annotations.NullMarked;
