@@ -278,7 +278,8 @@ public final class Server {
             use("objects", "files in " + files);
             return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files in " + files);
         }
-        var engine = "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
+        var engine =
+                "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
         use("objects", engine);
         var store = new S3Objects(vertx, blocking, config.s3());
         closer.add("objects", CLOSE, store::close);

@@ -39,8 +39,7 @@ public final class Archivist extends VerticleBase {
      */
     public record Settings(Duration settled, Duration every, Duration journal, Duration archive) {}
 
-    public Archivist(
-            Retention retention, RunReader reader, TraceArchive archive, Settings settings, Metrics metrics) {
+    public Archivist(Retention retention, RunReader reader, TraceArchive archive, Settings settings, Metrics metrics) {
         this.retention = retention;
         this.reader = reader;
         this.archive = archive;
@@ -78,8 +77,8 @@ public final class Archivist extends VerticleBase {
         return each(after -> turn.unarchived(settings.settled(), after, PAGE), runId -> archive(turn, runId))
                 .compose(unused -> turn.oldMonths(settings.journal()))
                 .compose(months -> drop(turn, months, 0))
-                .compose(unused -> each(
-                        after -> turn.expired(settings.archive(), after, PAGE), runId -> expire(turn, runId)))
+                .compose(unused ->
+                        each(after -> turn.expired(settings.archive(), after, PAGE), runId -> expire(turn, runId)))
                 .transform((unused, cause) -> turn.end()
                         .transform(ended -> cause == null ? Future.succeededFuture() : Future.failedFuture(cause)));
     }

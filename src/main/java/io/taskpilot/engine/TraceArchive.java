@@ -95,14 +95,18 @@ public final class TraceArchive {
             var lines = new ArrayList<Map<String, Object>>(events.size());
             var now = attempt;
             for (var event : events) {
-                now += event.event() instanceof RunEvent.Resumed resumed && resumed.cause().equals("node_dead") ? 1 : 0;
+                now += event.event() instanceof RunEvent.Resumed resumed
+                                && resumed.cause().equals("node_dead")
+                        ? 1
+                        : 0;
                 lines.add(TraceJson.event(runId, event, now));
             }
             var reached = now;
             return write(writer, lines)
                     .compose(unused -> events.size() < PAGE
                             ? Future.succeededFuture()
-                            : writeEvents(runId, reader, writer, events.get(PAGE - 1).seq(), reached));
+                            : writeEvents(
+                                    runId, reader, writer, events.get(PAGE - 1).seq(), reached));
         });
     }
 
@@ -165,8 +169,10 @@ public final class TraceArchive {
 
     private <T> Future<T> withFile(Function<Path, Future<T>> work) {
         return blocking.run(() -> Files.createTempFile("taskpilot-trace-", ".jsonl.gz"))
-                .compose(file -> work.apply(file).transform((value, cause) -> blocking.run(removal(file))
-                        .transform(unused -> cause == null ? Future.succeededFuture(value) : Future.failedFuture(cause))));
+                .compose(file -> work.apply(file)
+                        .transform((value, cause) -> blocking.run(removal(file))
+                                .transform(unused ->
+                                        cause == null ? Future.succeededFuture(value) : Future.failedFuture(cause))));
     }
 
     private static Callable<Boolean> removal(Path file) {

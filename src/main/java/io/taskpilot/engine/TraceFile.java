@@ -1,8 +1,8 @@
 package io.taskpilot.engine;
 
+import io.taskpilot.run.Recorded;
 import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonObject;
-import io.taskpilot.run.Recorded;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;

@@ -7,6 +7,7 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 
 /** Events and decisions as JSON: what the API shows and the archive keeps. */
@@ -28,12 +29,17 @@ public final class TraceJson {
     @SuppressWarnings("unchecked") // what a JSON decoder gives
     static Recorded event(Map<String, Object> json) {
         try {
-            var data = (Map<String, Object>) json.get("data");
-            var at = Instant.parse((String) json.get("at"));
-            return new Recorded(((Number) json.get("seq")).longValue(), at, EventCodec.parse((String) json.get("type"), data));
+            var data = (Map<String, Object>) member(json, "data");
+            var at = Instant.parse((String) member(json, "at"));
+            var event = EventCodec.parse((String) member(json, "type"), data);
+            return new Recorded(((Number) member(json, "seq")).longValue(), at, event);
         } catch (ClassCastException | NullPointerException | DateTimeException e) {
             throw new IllegalArgumentException("not an event", e);
         }
+    }
+
+    private static Object member(Map<String, Object> json, String name) {
+        return Objects.requireNonNull(json.get(name), name);
     }
 
     @SuppressWarnings("NullAway") // JSON nulls: every member is always there

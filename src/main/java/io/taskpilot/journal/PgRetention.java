@@ -112,10 +112,7 @@ public final class PgRetention implements Retention {
         }
 
         private Future<RowSet<Row>> asked(String sql, Tuple parameters) {
-            return connection
-                    .preparedQuery(sql)
-                    .execute(parameters)
-                    .timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
+            return connection.preparedQuery(sql).execute(parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
         }
 
         private static <T> Function<RowSet<Row>, List<T>> all(Function<Row, T> view) {

@@ -67,7 +67,8 @@ public final class PgRunReader implements RunReader {
         }
         var since = Instant.now().minus(kept);
         return Instant.ofEpochMilli(Ids.unixMillis(runId)).isBefore(since)
-                ? Failure.of(Failure.Kind.GONE, "caller-run-expired", "runs are kept for %d days".formatted(kept.toDays()))
+                ? Failure.of(
+                        Failure.Kind.GONE, "caller-run-expired", "runs are kept for %d days".formatted(kept.toDays()))
                 : notFound;
     }
 
@@ -143,7 +144,9 @@ public final class PgRunReader implements RunReader {
 
     @Override
     public Future<Verification> verifyDecisions(@Nullable UUID runId) {
-        return runId == null ? decisions.verify(null) : ofRun("select id from runs where id = $1", runId, row -> row)
+        return runId == null
+                ? decisions.verify(null)
+                : ofRun("select id from runs where id = $1", runId, row -> row)
                         .compose(unused -> decisions.verify(runId));
     }
 

@@ -58,8 +58,8 @@ public final class S3Objects implements ObjectStore {
         this.blocking = blocking;
         this.bucket = settings.bucket();
         this.patience = patience;
-        threads = new ThreadPoolExecutor(
-                REQUESTS, REQUESTS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
+        threads =
+                new ThreadPoolExecutor(REQUESTS, REQUESTS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
                     var thread = new Thread(work, "objects");
                     thread.setDaemon(true);
                     return thread;
@@ -79,8 +79,10 @@ public final class S3Objects implements ObjectStore {
                 .endpoint(Objects.requireNonNull(settings.url(), "s3.url").toString())
                 .region(settings.region())
                 .credentials(
-                        Objects.requireNonNull(settings.accessKey(), "s3.accessKey").value(),
-                        Objects.requireNonNull(settings.secretKey(), "s3.secretKey").value())
+                        Objects.requireNonNull(settings.accessKey(), "s3.accessKey")
+                                .value(),
+                        Objects.requireNonNull(settings.secretKey(), "s3.secretKey")
+                                .value())
                 .httpClient(http)
                 .build();
     }

@@ -74,19 +74,25 @@ class ArchivedRunTest {
             }
 
             assertThat(answers(user, id)).isEqualTo(before);
-            assertThat(user.get("/health").path("checks").path("objects").path("status").asText())
+            assertThat(user.get("/health")
+                            .path("checks")
+                            .path("objects")
+                            .path("status")
+                            .asText())
                     .isEqualTo("up");
         }
     }
 
     /** Every way there is to read a run's events. */
     private static List<String> answers(ApiUser user, String id) throws Exception {
-        var frame = new ObjectMapper().writeValueAsString(Map.of("op", "subscribe", "id", "1", "run_id", id, "after", 3));
+        var frame =
+                new ObjectMapper().writeValueAsString(Map.of("op", "subscribe", "id", "1", "run_id", id, "after", 3));
         var frames = user.socket(frame, one -> ApiUser.isTerminal(one.path("event")) || ApiUser.isTerminal(one));
         return List.of(
                 user.send("GET", "/v1/runs/" + id, null).body(),
                 user.send("GET", "/v1/runs/" + id + "/trace", null).body(),
-                user.send("GET", "/v1/runs/" + id + "/events?after=2&limit=5", null).body(),
+                user.send("GET", "/v1/runs/" + id + "/events?after=2&limit=5", null)
+                        .body(),
                 user.events(id).toString(),
                 user.follow(id, 4, ApiUser::isTerminal).toString(),
                 frames.toString());
@@ -103,7 +109,8 @@ class ArchivedRunTest {
         vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics))
                 .await(20, TimeUnit.SECONDS);
         var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (!TestPostgres.query(address, "select count(*) from runs where archived_at is null").equals("0")) {
+        while (!TestPostgres.query(address, "select count(*) from runs where archived_at is null")
+                .equals("0")) {
             assertThat(System.nanoTime()).as("archived in time").isLessThan(deadline);
             LockSupport.parkNanos(20_000_000);
         }

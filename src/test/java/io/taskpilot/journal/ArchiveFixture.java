@@ -141,7 +141,9 @@ final class ArchiveFixture implements AutoCloseable {
 
     Path object(UUID runId) throws IOException {
         try (Stream<Path> files = Files.walk(directory)) {
-            return files.filter(file -> file.endsWith("run_" + runId + ".jsonl.gz")).findFirst().orElseThrow();
+            return files.filter(file -> file.endsWith("run_" + runId + ".jsonl.gz"))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 

@@ -10,8 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.engine.RunReader.Verification;
-import io.taskpilot.resilience.Failure;
 import io.taskpilot.objects.FileObjects;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunStatus;
@@ -79,8 +79,8 @@ class ArchiveTest {
     }
 
     private static List<String> lines(Path object) throws IOException {
-        try (var in = new BufferedReader(new InputStreamReader(
-                new GZIPInputStream(Files.newInputStream(object)), StandardCharsets.UTF_8))) {
+        try (var in = new BufferedReader(
+                new InputStreamReader(new GZIPInputStream(Files.newInputStream(object)), StandardCharsets.UTF_8))) {
             return in.lines().toList();
         }
     }
@@ -172,7 +172,8 @@ class ArchiveTest {
         assertThat(await(turn.oldMonths(EVER))).isEmpty();
         assertThat(await(turn.oldMonths(Duration.ZERO))).containsExactly("_y2026m03");
         await(turn.end());
-        assertThat(await(new PgRetention(fixture.journal.database).headroomDays())).isBetween(80.0, 130.0);
+        assertThat(await(new PgRetention(fixture.journal.database).headroomDays()))
+                .isBetween(80.0, 130.0);
     }
 
     @Test
@@ -302,12 +303,14 @@ class ArchiveTest {
         var broken = fixture.archive(new Counted(fixture, new AtomicInteger()) {
             @Override
             public Future<Void> put(String key, Path file) {
-                return fixture.blocking.run(() -> Files.writeString(file, "something else"))
+                return fixture.blocking
+                        .run(() -> Files.writeString(file, "something else"))
                         .compose(unused -> super.put(key, file));
             }
         });
         var archivist = fixture.archivist(broken, EVER, EVER);
-        eventually(() -> fixture.metrics.scrape("text/plain")
+        eventually(() -> fixture.metrics
+                .scrape("text/plain")
                 .contains("taskpilot_trace_archive_objects_total{outcome=\"corrupt\"}"));
         assertThat(fixture.isArchived(run.id)).isFalse();
         await(fixture.journal.vertx.undeploy(archivist));

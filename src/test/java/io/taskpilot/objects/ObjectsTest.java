@@ -110,8 +110,8 @@ class ObjectsTest {
     void answersComeOnTheCallersContext() {
         var store = store("s3");
         var context = vertx.getOrCreateContext();
-        var same = Future.<Boolean>future(promise -> context.runOnContext(unused ->
-                store.check().onComplete(done -> promise.complete(Vertx.currentContext() == context))));
+        var same = Future.<Boolean>future(promise -> context.runOnContext(
+                unused -> store.check().onComplete(done -> promise.complete(Vertx.currentContext() == context))));
 
         assertThat(await(same)).isTrue();
     }
@@ -130,12 +130,14 @@ class ObjectsTest {
         try (var free = new ServerSocket(0)) {
             port = free.getLocalPort();
         }
-        assertThat(slug(at(URI.create("http://127.0.0.1:" + port), "taskpilot", "local-secret").check()))
+        assertThat(slug(at(URI.create("http://127.0.0.1:" + port), "taskpilot", "local-secret")
+                        .check()))
                 .isEqualTo("archive-unavailable");
     }
 
     private URI server(Consumer<HttpServerRequest> behaviour) {
-        var server = await(vertx.createHttpServer().requestHandler(behaviour::accept).listen(0, "127.0.0.1"));
+        var server =
+                await(vertx.createHttpServer().requestHandler(behaviour::accept).listen(0, "127.0.0.1"));
         return URI.create("http://127.0.0.1:" + server.actualPort());
     }
 
@@ -143,7 +145,8 @@ class ObjectsTest {
     void aStoreThatNeverAnswersIsGivenUp() throws IOException {
         var url = server(request -> {});
 
-        assertThat(slug(at(url, "taskpilot", "local-secret", IMPATIENCE).put("a", file(10)))).isEqualTo("archive-unavailable");
+        assertThat(slug(at(url, "taskpilot", "local-secret", IMPATIENCE).put("a", file(10))))
+                .isEqualTo("archive-unavailable");
     }
 
     @Test
@@ -151,7 +154,9 @@ class ObjectsTest {
         var url = server(request -> {
             request.response().putHeader("content-length", "100000").putHeader("etag", "\"a\"");
             if (request.method().name().equals("HEAD")) {
-                request.response().putHeader("last-modified", "Tue, 10 Mar 2026 12:00:00 GMT").end();
+                request.response()
+                        .putHeader("last-modified", "Tue, 10 Mar 2026 12:00:00 GMT")
+                        .end();
             } else {
                 vertx.setPeriodic(100, unused -> request.response().write("x"));
             }
@@ -169,7 +174,8 @@ class ObjectsTest {
             request.response().setStatusCode(503).end();
         });
 
-        assertThat(slug(at(url, "taskpilot", "local-secret").put("a", file(10)))).isEqualTo("archive-unavailable");
+        assertThat(slug(at(url, "taskpilot", "local-secret").put("a", file(10))))
+                .isEqualTo("archive-unavailable");
         assertThat(requests).hasValue(3);
     }
 
