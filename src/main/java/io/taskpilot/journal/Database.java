@@ -3,8 +3,10 @@ package io.taskpilot.journal;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgBuilder;
+import io.vertx.pgclient.PgConnection;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.PoolOptions;
+import io.vertx.sqlclient.SqlConnection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,6 +82,15 @@ public final class Database {
         var one = new Lane(() -> pool(name, 1), longestSilence);
         dedicated.add(one);
         return one;
+    }
+
+    /** A connection in no pool, for what belongs to a session; to be closed by the caller. */
+    Future<SqlConnection> connect() {
+        var options = address.options();
+        options.setMetricsName("postgres-session");
+        return PgConnection.connect(vertx, options)
+                .<SqlConnection>map(connection -> connection)
+                .recover(PgErrors::failed);
     }
 
     /** False from the first failure to connect until the database answers again. */
