@@ -285,10 +285,10 @@ public final class Server {
     private void watch(Vertx vertx, Database database) {
         health.up("postgres", "answers");
         vertx.setPeriodic(HEALTH_MILLIS, unused -> {
-            if (database.answers()) {
+            if (database.isWell()) {
                 health.up("postgres", "answers");
             } else {
-                health.down("postgres", "does not answer: runs wait, new ones are refused");
+                health.down("postgres", "does not answer, or takes no writes: runs wait, new ones are refused");
             }
         });
     }

@@ -249,7 +249,7 @@ class OutageTest {
     }
 
     private void awaitAnswers() {
-        while (!fixture.database.answers()) {
+        while (!fixture.database.isWell()) {
             Thread.onSpinWait();
         }
     }
