@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import io.micrometer.core.instrument.config.MeterFilter;
+import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
@@ -102,6 +103,7 @@ public final class Server {
         var address = postgres();
         Migrations.migrate(address);
 
+        ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
         var vertx = vertx(metrics);
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
