@@ -127,10 +127,7 @@ class PostgresTroubleTest {
     static void start() throws Exception {
         postgres = Postmaster.start();
         server = TestServer.start(Map.of(
-                "TASKPILOT_POSTGRES_URL",
-                postgres.address().url().value(),
-                "TASKPILOT_LLM_OFFLINE_LATENCY",
-                "300ms"));
+                "TASKPILOT_POSTGRES_URL", postgres.address().url().value(), "TASKPILOT_LLM_OFFLINE_LATENCY", "300ms"));
         user = server.user();
         operator = new ApiUser(URI.create(server.managementUrl()));
         watchers = Executors.newCachedThreadPool();
@@ -246,7 +243,8 @@ class PostgresTroubleTest {
             var events = user.events(runs.get(i));
             assertThat(ApiUser.types(events)).last().isEqualTo("run.succeeded");
             assertThat(seqs(events)).containsExactlyElementsOf(upTo(events.size()));
-            assertThat(ApiUser.types(events).stream().filter("tool.started"::equals)).hasSize(1);
+            assertThat(ApiUser.types(events).stream().filter("tool.started"::equals))
+                    .hasSize(1);
             if (i < streams.size()) {
                 assertThat(seqs(streams.get(i).get(30, TimeUnit.SECONDS)))
                         .as("the open stream")
@@ -257,7 +255,8 @@ class PostgresTroubleTest {
                         select count(*) from runs r where r.id in (%s)
                           and 1 <> (select count(*) from tasks t where t.run_id = r.id and t.status = 'executed')
                         """.formatted(String.join(
-                        ",", runs.stream().map(run -> "'" + run.substring(4) + "'").toList()))))
+                        ",",
+                        runs.stream().map(run -> "'" + run.substring(4) + "'").toList()))))
                 .as("runs without exactly one executed task")
                 .isEqualTo("0");
     }

@@ -111,7 +111,9 @@ class ManyNodesTest {
         var runId = submission.await(20, SECONDS).runId();
 
         assertThat(TestNode.types(node.finish(runId))).last().isEqualTo("run.succeeded");
-        assertThat(TestPostgres.query(address, "select fence from runs")).as("it was claimed").isNotEqualTo("1");
+        assertThat(TestPostgres.query(address, "select fence from runs"))
+                .as("it was claimed")
+                .isNotEqualTo("1");
         await("nothing is left", () -> node.engine.inFlight() == 0);
     }
 
@@ -141,7 +143,8 @@ class ManyNodesTest {
     @Test
     void noEffectStartsWithoutALeaseAndTheRunWaitsForTheNextRenewal() throws Exception {
         var renewing = new Gate();
-        var node = node((method, arguments, go) -> method.equals("heartbeat") ? renewing.pass(go) : go.get(), this::answer);
+        var node = node(
+                (method, arguments, go) -> method.equals("heartbeat") ? renewing.pass(go) : go.get(), this::answer);
         renewing.shut();
         node.lease.lost();
 
@@ -186,7 +189,9 @@ class ManyNodesTest {
                 this::answer);
         commit.shut();
         var runId = node.submit(TestNode.request());
-        await("the start is committed", () -> !count("events where type = 'tool.started'").equals("0"));
+        await(
+                "the start is committed",
+                () -> !count("events where type = 'tool.started'").equals("0"));
         assertThat(effects).as("begun before the answer").hasValue(0);
 
         commit.open();
@@ -230,7 +235,9 @@ class ManyNodesTest {
 
     @Test
     void aRunThatStoppedThreeNodesIsFailedAndCounted() throws Exception {
-        var first = node(DIRECT, (agent, run, offered, call) -> Promise.<Agents.Reply>promise().future());
+        var first = node(
+                DIRECT,
+                (agent, run, offered, call) -> Promise.<Agents.Reply>promise().future());
         var runId = first.submit(TestNode.request());
         first.follow(runId, event -> event.event() instanceof RunEvent.AgentStarted);
         first.close();
@@ -241,11 +248,10 @@ class ManyNodesTest {
         var second = node();
 
         var events = second.finish(runId);
-        assertThat(events.get(events.size() - 1).event())
-                .isInstanceOfSatisfying(RunEvent.Ended.class, ended -> {
-                    assertThat(ended.status()).isEqualTo(RunStatus.FAILED);
-                    assertThat(Objects.requireNonNull(ended.problem()).slug()).isEqualTo("internal-poisoned");
-                });
+        assertThat(events.get(events.size() - 1).event()).isInstanceOfSatisfying(RunEvent.Ended.class, ended -> {
+            assertThat(ended.status()).isEqualTo(RunStatus.FAILED);
+            assertThat(Objects.requireNonNull(ended.problem()).slug()).isEqualTo("internal-poisoned");
+        });
         assertThat(asked).as("not tried once more").hasValue(0);
         assertThat(second.metrics.scrape("text/plain")).containsPattern("runs_poisoned_total\\S* 1");
     }
@@ -279,7 +285,9 @@ class ManyNodesTest {
             var before = heartbeats.get();
             var later = pings.get();
             await("time for another", () -> pings.get() > later + 2);
-            assertThat(heartbeats).as("heartbeats of a node that drives nothing").hasValue(before);
+            assertThat(heartbeats)
+                    .as("heartbeats of a node that drives nothing")
+                    .hasValue(before);
 
             block.countDown();
             assertThat(TestNode.types(node.finish(runId))).last().isEqualTo("run.succeeded");

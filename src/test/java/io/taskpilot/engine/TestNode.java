@@ -8,10 +8,10 @@ import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.PolicyVerdict;
-import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.WorkflowSettings;
@@ -95,8 +95,10 @@ final class TestNode implements AutoCloseable {
     }
 
     List<Recorded> finish(UUID runId) throws TimeoutException {
-        return follow(runId, event -> EventCodec.type(event.event())
-                .matches("run\\.(succeeded|rejected|blocked|failed|timed_out|cancelled)"));
+        return follow(
+                runId,
+                event -> EventCodec.type(event.event())
+                        .matches("run\\.(succeeded|rejected|blocked|failed|timed_out|cancelled)"));
     }
 
     UUID submit(RunRequest request) throws TimeoutException {

@@ -205,8 +205,8 @@ class OutageTest {
         var run = fixture.owned().appended(started());
         var locker = Database.open(direct.vertx, direct.address, 1);
         var locked = locker.shared()
-                .transaction(sql -> sql.run("lock table runs in exclusive mode")
-                        .compose(unused -> sql.run("select pg_sleep(4)")));
+                .transaction(sql ->
+                        sql.run("lock table runs in exclusive mode").compose(unused -> sql.run("select pg_sleep(4)")));
         failure(fixture.journal.create(request(), null, true));
         var append = run.append(turnStarted(1));
         while (fixture.database.isWell()) {

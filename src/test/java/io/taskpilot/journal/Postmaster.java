@@ -49,18 +49,11 @@ public final class Postmaster implements AutoCloseable {
     }
 
     public void startAgain() {
-        var options = new StringBuilder("-p %d -c listen_addresses=127.0.0.1".formatted(address().port()))
+        var options = new StringBuilder("-p %d -c listen_addresses=127.0.0.1"
+                        .formatted(address().port()))
                 .append(" -c unix_socket_directories=''");
         settings().forEach((name, value) -> options.append(" -c %s=%s".formatted(name, value)));
-        control(
-                "start",
-                "-l",
-                dir.resolve("again.log").toString(),
-                "-o",
-                options.toString(),
-                "-w",
-                "-t",
-                "60");
+        control("start", "-l", dir.resolve("again.log").toString(), "-o", options.toString(), "-w", "-t", "60");
     }
 
     private void control(String what, String... more) {
@@ -70,7 +63,8 @@ public final class Postmaster implements AutoCloseable {
                 command.addAll(List.of("unshare", "-U")); // as LocalPostgres does for root
             }
             var program = PostgresBinaries.unpacked(dir).resolve("bin").resolve("pg_ctl");
-            command.addAll(List.of(program.toString(), what, "-D", dir.resolve("postgres").toString()));
+            command.addAll(List.of(
+                    program.toString(), what, "-D", dir.resolve("postgres").toString()));
             command.addAll(List.of(more));
             var process = new ProcessBuilder(command)
                     .redirectErrorStream(true)

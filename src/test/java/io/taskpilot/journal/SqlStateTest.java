@@ -71,7 +71,8 @@ class SqlStateTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "40001", "40P01", "55P03", "08006", "57014", "57P01", "57P03", "53100", "53200", "53300", "25006", "55000"
+                "40001", "40P01", "55P03", "08006", "57014", "57P01", "57P03", "53100", "53200", "53300", "25006",
+                "55000"
             })
     void whatMayPassLaterIsSentAgainWhole(String state) {
         var runs = runs(4);
@@ -145,8 +146,7 @@ class SqlStateTest {
                         from runs r join approvals a on a.run_id = r.id join tasks t on t.run_id = r.id
                           join events e on e.run_id = r.id and e.type = 'approval.requested'
                         where r.id = '%s'
-                        """.formatted(run.id)))
-                .isEqualTo("t");
+                        """.formatted(run.id))).isEqualTo("t");
     }
 
     private record Small(int rows, long bytes) implements GroupCommit.Entry {

@@ -21,7 +21,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
     private static final String CHECKER = "io.vertx.core.impl.BlockedThreadChecker";
-    private static final Pattern REPORT = Pattern.compile("vert\\.x-eventloop-thread\\S* has been blocked for (\\d+) ms");
+    private static final Pattern REPORT =
+            Pattern.compile("vert\\.x-eventloop-thread\\S* has been blocked for (\\d+) ms");
     private static final long TOO_LONG_MILLIS = 5_000;
 
     private static final List<String> reports = new CopyOnWriteArrayList<>();
