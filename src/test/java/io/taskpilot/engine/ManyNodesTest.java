@@ -271,6 +271,7 @@ class ManyNodesTest {
                     return go.get();
                 },
                 (agent, run, offered, call) -> {
+                    asked.incrementAndGet();
                     try {
                         block.await();
                     } catch (InterruptedException e) {
@@ -280,6 +281,7 @@ class ManyNodesTest {
                 });
         try {
             var runId = node.submit(TestNode.request());
+            await("the loop stands", () -> asked.get() > 0);
             var silent = pings.get();
             await("six seconds of silence", () -> pings.get() > silent + 6);
             var before = heartbeats.get();
