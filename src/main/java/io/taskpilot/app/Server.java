@@ -1,17 +1,15 @@
 package io.taskpilot.app;
 
 import io.micrometer.core.instrument.config.MeterFilter;
+import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
-import io.taskpilot.engine.Announcer;
-<<<<<<< HEAD
 import io.taskpilot.config.TaskPilotConfig.Role;
-=======
+import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.Archivist;
->>>>>>> archive
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -121,6 +119,7 @@ public final class Server {
         var address = postgres();
         Migrations.migrate(address);
 
+        ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
         var vertx = vertx(metrics);
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
@@ -393,10 +392,10 @@ public final class Server {
     private void watch(Vertx vertx, Database database) {
         health.up("postgres", "answers");
         vertx.setPeriodic(HEALTH_MILLIS, unused -> {
-            if (database.answers()) {
+            if (database.isWell()) {
                 health.up("postgres", "answers");
             } else {
-                health.down("postgres", "does not answer: runs wait, new ones are refused");
+                health.down("postgres", "does not answer, or takes no writes: runs wait, new ones are refused");
             }
         });
     }

@@ -29,9 +29,12 @@ final class TestServer implements AutoCloseable {
         environment.put("TASKPILOT_DATA_DIR", dataDir.toString());
         environment.put("TASKPILOT_HTTP_PORT", "0");
         environment.put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
-        environment.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
         environment.put("TASKPILOT_DRAIN_ACCEPT", "0s");
         environment.putAll(settings);
+        if (!environment.containsKey("TASKPILOT_POSTGRES_URL")) {
+            environment.put(
+                    "TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
+        }
         var here = Path.of("").toAbsolutePath();
         var sources = new Sources(Map.of(), environment, null, List.of(here.resolve("conf")), here);
         return new TestServer(Server.start(ConfigLoader.load(sources).config()), dataDir);
