@@ -210,11 +210,18 @@ public record TaskPilotConfig(
     public record Tools(Map<String, Webhook> webhooks) {
         /**
          * @param secret {@code whsec_} and base64, as Standard Webhooks has it
+         * @param previousSecret signs as well, while receivers change over to {@code secret}
          * @param idempotent the receiver drops a repeated {@code webhook-id}
          * @param allowPrivate permits private and loopback addresses
          * @param timeout of a call, 1 s to 60 s
          */
-        public record Webhook(URI url, Secret secret, boolean idempotent, boolean allowPrivate, Duration timeout) {}
+        public record Webhook(
+                URI url,
+                Secret secret,
+                @Nullable Secret previousSecret,
+                boolean idempotent,
+                boolean allowPrivate,
+                Duration timeout) {}
     }
 
     /** @param format {@code null} chooses: text on a terminal, else ECS JSON */
