@@ -84,7 +84,7 @@ class ChaosIT {
         var text = report.markdown(SEED, Duration.ofSeconds(SECONDS), command);
         var file = System.getProperty("chaos.report", "");
         if (file.isEmpty()) {
-            System.out.println(text);
+            System.out.println(String.join("\n", storm.log()) + "\n\n" + text);
         } else {
             Files.writeString(Path.of(file), text);
         }
