@@ -18,6 +18,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the webhooks arrive. It looks into the journal over a connection of its own at the moment of receipt, before it
@@ -42,6 +44,7 @@ final class EffectReceiver implements AutoCloseable {
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final List<Effect> effects = new CopyOnWriteArrayList<>();
     private final List<String> violations = new CopyOnWriteArrayList<>();
+    private final AtomicInteger unseen = new AtomicInteger();
     private final Random random;
 
     EffectReceiver(PostgresProcess postgres, long seed) throws IOException {
@@ -87,21 +90,18 @@ final class EffectReceiver implements AutoCloseable {
                 }
                 judgeSender(effect, row.getObject("owner", UUID.class), row.getString("status"));
             }
-        } catch (SQLException unreachable) {
-            // the database is away: the effect is judged by the journal alone, at the end
-            unseen.incrementAndGet();
+        } catch (SQLException away) {
+            unseen.incrementAndGet(); // judged by the journal alone, at the end
         }
     }
 
     /** A run that a living node was given later than this effect was sent is the sender's no more. */
-    private void judgeSender(Effect effect, @org.jspecify.annotations.Nullable UUID owner, String status) {
+    private void judgeSender(Effect effect, @Nullable UUID owner, String status) {
         var sender = nodes.get(effect.node());
         if (owner != null && sender != null && !sender.was(owner) && status.equals("running")) {
             violations.add("effect from a node that had lost the run to %s: %s".formatted(owner, effect));
         }
     }
-
-    private final java.util.concurrent.atomic.AtomicInteger unseen = new java.util.concurrent.atomic.AtomicInteger();
 
     private void answer(HttpExchange exchange) throws IOException {
         var chance = chance();
@@ -130,6 +130,11 @@ final class EffectReceiver implements AutoCloseable {
 
     List<Effect> effects() {
         return List.copyOf(effects);
+    }
+
+    /** Effects that arrived while the database was away. */
+    int unseen() {
+        return unseen.get();
     }
 
     /** What came too early, or from a node that had no right to. */

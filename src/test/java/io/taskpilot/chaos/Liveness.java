@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -26,6 +27,9 @@ final class Liveness implements AutoCloseable {
     /** A node judges others only after a whole term of its own. */
     private static final Duration SETTLED = Duration.ofSeconds(12);
 
+    /** An outage that is longer has the nodes judge nobody for a whole term. */
+    private static final Duration BREAK = Duration.ofSeconds(6);
+
     private static final long PERIOD_MILLIS = 250;
     private static final String ACTIVE = "select id, owner from runs where status in ('queued', 'running')";
 
@@ -34,13 +38,17 @@ final class Liveness implements AutoCloseable {
 
     private final Cluster cluster;
     private final Map<UUID, Instant> runToOrphanedSince = new HashMap<>();
-    private final Set<UUID> reported = new java.util.HashSet<>();
+    private final Set<UUID> reported = new HashSet<>();
     private final List<Sample> samples = new CopyOnWriteArrayList<>();
     private final List<String> violations = new CopyOnWriteArrayList<>();
     private final AtomicInteger skipped = new AtomicInteger();
     private final Thread thread = new Thread(this::run, "chaos-liveness");
     private @Nullable Connection connection;
     private @Nullable Instant answersSince;
+    private Instant awaySince = Instant.now();
+    /** Since when no outage has broken the renewals of all nodes. */
+    private Instant renewalsSince = Instant.EPOCH;
+
     private volatile boolean closing;
 
     Liveness(Cluster cluster) {
@@ -54,6 +62,7 @@ final class Liveness implements AutoCloseable {
             try {
                 look(now);
             } catch (SQLException away) {
+                awaySince = answersSince == null ? awaySince : now;
                 answersSince = null;
                 disconnect();
             }
@@ -77,7 +86,12 @@ final class Liveness implements AutoCloseable {
                 active.put(rows.getObject(1, UUID.class), rows.getObject(2, UUID.class));
             }
         }
-        answersSince = answersSince == null ? Instant.now() : answersSince;
+        if (answersSince == null) {
+            answersSince = Instant.now();
+            if (Duration.between(awaySince, answersSince).compareTo(BREAK) > 0) {
+                renewalsSince = answersSince;
+            }
+        }
         runToOrphanedSince.keySet().retainAll(active.keySet());
         active.forEach((run, owner) -> judge(now, run, owner));
     }
@@ -109,20 +123,15 @@ final class Liveness implements AutoCloseable {
         return (int) cluster.nodes().stream()
                 .map(Node::healthySince)
                 .filter(since -> since != null
-                        && Duration.between(since, now).compareTo(SETTLED) > 0)
+                        && Duration.between(latest(since, renewalsSince), now).compareTo(SETTLED) > 0)
                 .count();
     }
 
     /** True if PostgreSQL answered and some settled node was up at every look between the two. */
     boolean wasCalm(Instant from, Instant to) {
-        var started = from.minus(SETTLED); // a renewal that an outage broke is counted from anew
-        var between = samples.stream()
-                .filter(sample -> !sample.at().isBefore(started) && !sample.at().isAfter(to))
-                .toList();
-        return between.stream().allMatch(Sample::postgresAnswers)
-                && between.stream()
-                        .filter(sample -> !sample.at().isBefore(from))
-                        .allMatch(sample -> sample.settledNodes() > 0);
+        return samples.stream()
+                .filter(sample -> !sample.at().isBefore(from) && !sample.at().isAfter(to))
+                .allMatch(sample -> sample.postgresAnswers() && sample.settledNodes() > 0);
     }
 
     void skippedMeasure() {

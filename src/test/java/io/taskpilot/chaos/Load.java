@@ -15,7 +15,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** People who submit runs, watch them in two ways at once, answer approvals and change their minds. */
 final class Load implements AutoCloseable {
@@ -64,7 +66,7 @@ final class Load implements AutoCloseable {
     }
 
     /** @param node the one to ask; null for any, another on each try */
-    String submit(@org.jspecify.annotations.Nullable Node node, String input) throws Exception {
+    String submit(@Nullable Node node, String input) throws Exception {
         var key = UUID.randomUUID().toString();
         var body = Http.JSON.writeValueAsString(Map.of("input", input));
         while (!givenUp) {
@@ -85,7 +87,7 @@ final class Load implements AutoCloseable {
         throw new IllegalStateException("not accepted before the end");
     }
 
-    private URI runs(@org.jspecify.annotations.Nullable Node node) throws IOException {
+    private URI runs(@Nullable Node node) throws IOException {
         var url = node == null ? null : node.url();
         return url == null ? cluster.somewhere("/v1/runs") : url.resolve("/v1/runs");
     }
@@ -188,7 +190,7 @@ final class Load implements AutoCloseable {
         try {
             one.get(nanos, TimeUnit.NANOSECONDS);
             return true;
-        } catch (java.util.concurrent.TimeoutException late) {
+        } catch (TimeoutException late) {
             return false;
         }
     }

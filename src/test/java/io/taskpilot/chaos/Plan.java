@@ -13,6 +13,12 @@ final class Plan {
     /** About how long a node takes to be back, so that the plan spreads. */
     private static final long RESTART_MILLIS = 4_000;
 
+    /** Everything at once for some time, then one thing at a time for some time. */
+    private static final long CYCLE_MILLIS = 90_000;
+
+    private static final long WILD_MILLIS = 50_000;
+    private static final long ALONE_MILLIS = 8_000;
+
     private static final List<String> POINTS = List.of(
             "before-append task.proposed",
             "after-append agent.started",
@@ -51,14 +57,31 @@ final class Plan {
      */
     static List<Fault> of(long seed, int nodes, long millis, long gapMillis, long longestStopMillis) {
         var plan = new Plan(seed, nodes, longestStopMillis);
-        for (var at = 0L; at < millis; at += 1 + plan.random.nextLong(2 * gapMillis)) {
-            plan.add(at);
+        var at = 0L;
+        while (at < millis) {
+            var calm = at % CYCLE_MILLIS > WILD_MILLIS;
+            if (calm) {
+                plan.alone(at);
+            } else {
+                plan.any(at);
+            }
+            at += calm ? ALONE_MILLIS : 1 + plan.random.nextLong(2 * gapMillis);
         }
         plan.faults.sort(Comparator.comparingLong(Fault::atMillis));
         return plan.faults;
     }
 
-    private void add(long at) {
+    /** One node at a time, as a deploy or a single crash is: what take-over times are for. */
+    private void alone(long at) {
+        var target = "node-" + (char) ('a' + random.nextInt(nodes));
+        if (random.nextBoolean()) {
+            put(at, Kind.KILL, target, 0, RESTART_MILLIS);
+        } else {
+            put(at, Kind.DRAIN, target, 0, RESTART_MILLIS);
+        }
+    }
+
+    private void any(long at) {
         var dice = random.nextInt(100);
         if (dice < 60) {
             node(at);

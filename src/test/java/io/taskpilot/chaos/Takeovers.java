@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -22,20 +23,18 @@ final class Takeovers {
 
     private static final String NEXT = "select min(at) from events where run_id = ? and seq > ? and at > ?";
 
-    private record Interrupted(UUID runId, long seq, boolean drained, Instant at, List<Node> others) {}
+    private record Interrupted(UUID runId, long seq, boolean drained, Instant at) {}
 
     /** @param undisturbed nothing else was out of order between the fault and the event */
     record Takeover(UUID runId, boolean drained, Duration took, boolean undisturbed) {}
 
     private final PostgresProcess postgres;
     private final Liveness liveness;
-    private final List<Node> nodes;
     private final List<Interrupted> interrupted = new CopyOnWriteArrayList<>();
 
-    Takeovers(PostgresProcess postgres, Liveness liveness, List<Node> nodes) {
+    Takeovers(PostgresProcess postgres, Liveness liveness) {
         this.postgres = postgres;
         this.liveness = liveness;
-        this.nodes = nodes;
     }
 
     void killing(Node node) {
@@ -61,8 +60,7 @@ final class Takeovers {
                                 rows.getObject("id", UUID.class),
                                 rows.getLong("last_seq"),
                                 drained,
-                                Instant.now(),
-                                nodes.stream().filter(other -> other != node).toList()));
+                                Instant.now()));
                     }
                 }
             }
@@ -79,7 +77,7 @@ final class Takeovers {
             for (var each : interrupted) {
                 query.setObject(1, each.runId());
                 query.setLong(2, each.seq());
-                query.setObject(3, each.at().atOffset(java.time.ZoneOffset.UTC));
+                query.setObject(3, each.at().atOffset(ZoneOffset.UTC));
                 try (var row = query.executeQuery()) {
                     var at = row.next() ? row.getObject(1, OffsetDateTime.class) : null;
                     if (at != null) {

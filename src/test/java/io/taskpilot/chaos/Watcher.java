@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
 import java.nio.charset.StandardCharsets;
@@ -152,7 +154,7 @@ final class Watcher {
         var target = cluster.somewhere("/v1/ws").toString().replaceFirst("^http", "ws");
         var connected = SOCKETS.newWebSocketBuilder()
                 .connectTimeout(Duration.ofSeconds(3))
-                .buildAsync(java.net.URI.create(target), new Frames(frames));
+                .buildAsync(URI.create(target), new Frames(frames));
         try {
             return connected.orTimeout(4, TimeUnit.SECONDS).join();
         } catch (RuntimeException refused) {
@@ -184,7 +186,7 @@ final class Watcher {
             try {
                 queue.add(Http.JSON.readTree(json));
             } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
+                throw new UncheckedIOException(e);
             }
         }
 
