@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.config.MeterFilter;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
+import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.ChatModel;
@@ -11,7 +12,7 @@ import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
-import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
@@ -22,6 +23,7 @@ import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
+import io.taskpilot.journal.NotifyTransport;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
@@ -31,6 +33,7 @@ import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
+import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
@@ -123,7 +126,9 @@ public final class Server {
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
-        var signals = new LocalSignals(vertx);
+        var signals = signals(vertx, address, metrics);
+        closer.add("signals", CLOSE, signals::close);
+        signals.start();
         var chainKey = config.decisions().chainKey();
         var journal =
                 new PgJournal(database, chainKey, signals::changed, Server::historyWentBack, metrics::journalCommitted);
@@ -202,6 +207,32 @@ public final class Server {
                 .formatted(
                         "journal", "embedded PostgreSQL in " + config.dataDir().toAbsolutePath()));
         return local.address();
+    }
+
+    /** Through Redis when there is one, else through the database. Neither has to be there: nodes also poll. */
+    private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
+        var redis = config.redis().url();
+        if (redis == null) {
+            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics, heard -> {});
+        }
+        engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
+        health.optional("redis");
+        health.down("redis", "not connected yet");
+        return new NodeSignals(vertx, transport(vertx, redis), metrics, heard -> {
+            if (heard) {
+                health.up("redis", "answers");
+            } else {
+                health.down("redis", "does not answer: nodes find each other's news by polling");
+            }
+        });
+    }
+
+    private static RedisTransport transport(Vertx vertx, Secret url) {
+        try {
+            return new RedisTransport(vertx, url);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(List.of("redis.url: " + e.getMessage()));
+        }
     }
 
     private static Vertx vertx(Metrics metrics) {

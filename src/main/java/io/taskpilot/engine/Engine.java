@@ -27,6 +27,7 @@ public final class Engine implements Runs {
     private final Journal journal;
     private final RunReader reader;
     private final Signals signals;
+    private final SlowPoll poll;
     private final Lease lease;
     private final Workflow workflow;
     private final Dispatcher dispatcher;
@@ -54,6 +55,7 @@ public final class Engine implements Runs {
         this.journal = journal;
         this.reader = reader;
         this.signals = signals;
+        this.poll = new SlowPoll(vertx, reader, signals);
         this.lease = lease;
         metrics = new RunMetrics(telemetry);
         workflow = new Workflow(settings.workflow());
@@ -156,7 +158,7 @@ public final class Engine implements Runs {
                 var detail = "%d (expected: 0 to %d, the last event)".formatted(after, run.lastSeq());
                 return Future.failedFuture(Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", detail));
             }
-            return RunWatch.open(vertx, reader, signals, runId, after);
+            return RunWatch.open(vertx, reader, signals, poll, runId, after);
         });
     }
 

@@ -75,6 +75,9 @@ public final class Metrics {
     private final MeterProvider<Counter> streamDropped = counter("stream.dropped.events");
     private final MeterProvider<Timer> firstEvent = timer("stream.first.event", CHECK);
     private final MeterProvider<Counter> rejected = counter("admission.rejected");
+    private final MeterProvider<Counter> signalsPosted = counter("signals.posted");
+    private final MeterProvider<Counter> signalsDropped = counter("signals.dropped");
+    private final MeterProvider<Counter> signalsReopened = counter("signals.reopened");
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
     private final AtomicInteger sse = streams("sse");
@@ -288,6 +291,21 @@ public final class Metrics {
     /** @param reason overload, rate_limit, budget or draining */
     public void admissionRejected(String reason) {
         rejected.withTags("reason", refusals.value(reason)).increment();
+    }
+
+    /** Messages to other nodes that were taken. */
+    public void signalsPosted(int messages) {
+        signalsPosted.withTags(NO_TAGS).increment(messages);
+    }
+
+    /** Signals to other nodes that were given up: these find out by polling. */
+    public void signalsDropped(int signals) {
+        signalsDropped.withTags(NO_TAGS).increment(signals);
+    }
+
+    /** The link to the other nodes broke, or could not be opened, and is tried again. */
+    public void signalsReopened() {
+        signalsReopened.withTags(NO_TAGS).increment();
     }
 
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */
