@@ -18,13 +18,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Named points in a node's work with the journal, {@code before-} and {@code after-} each of its operations: {@code
  * before-claim}, {@code after-release}; for an append with the type of each of its events: {@code after-append
  * tool.started}. Commands, a line each: {@code hold POINT} lets nothing pass it, while the process lives on, until
- * {@code go POINT}; {@code stop POINT} stops the process (SIGSTOP) when it gets there, {@code die POINT} ends it, both
+ * {@code go POINT}; {@code catch POINT} only what gets there first; {@code stop POINT} stops the process (SIGSTOP) when it gets there, {@code die POINT} ends it, both
  * once. What is reached is told on standard output, as is who the node is.
  */
 final class PausePoints {
@@ -117,9 +118,12 @@ final class PausePoints {
 
     private Future<Void> perform(String action, String point) {
         if (action.equals("hold")) {
-            return hold(point);
+            return hold(point, () -> pointToAction.containsKey(point));
         }
         if (pointToAction.remove(point, action)) {
+            if (action.equals("catch")) {
+                return hold(point, () -> true);
+            }
             if (action.equals("die")) {
                 Runtime.getRuntime().halt(137);
             }
@@ -128,7 +132,7 @@ final class PausePoints {
         return Future.succeededFuture();
     }
 
-    private Future<Void> hold(String point) {
+    private Future<Void> hold(String point, BooleanSupplier still) {
         var context = Vertx.currentContext();
         var passed = Promise.<Void>promise();
         pointToHeld.compute(point, (same, held) -> {
@@ -136,7 +140,7 @@ final class PausePoints {
             all.add(() -> context.runOnContext(unused -> passed.complete()));
             return all;
         });
-        if (!pointToAction.containsKey(point)) {
+        if (!still.getAsBoolean()) {
             command("go " + point); // let go between the look and the hold
         }
         return passed.future();

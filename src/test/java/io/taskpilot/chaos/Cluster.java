@@ -28,7 +28,7 @@ final class Cluster implements AutoCloseable {
                   url: %s
                   secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
                   allowPrivate: true
-                  timeout: 18s
+                  timeout: 20s
                 repeatable:
                   url: %s
                   secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw

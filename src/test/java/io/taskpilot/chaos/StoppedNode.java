@@ -41,7 +41,7 @@ final class StoppedNode {
     /** The commit of the decision is held back: the effect must wait for it. */
     void decisionIsCommittedBeforeTheEffect() throws Exception {
         var node = cluster.node(1);
-        node.command("hold " + STARTING);
+        node.command("catch " + STARTING);
         var run = load.submit(node, "Create a low priority task \"Decide first\" and notify once about it");
         load.followAside(run);
         reach(node, STARTING);
@@ -53,14 +53,13 @@ final class StoppedNode {
     void findsThatItLostItsRuns(long millis) throws Exception {
         var node = cluster.node(0);
         var others = List.of(cluster.node(1), cluster.node(2));
-        node.command("hold " + STARTED);
-        var effect = load.submit(node, "Create a low priority task \"Effect of the past\" and notify patient about it");
-        reach(node, STARTED);
-        node.command("hold " + PROPOSED);
+        node.command("catch " + PROPOSED);
         var append = load.submit(node, "Create a low priority task \"Append of the past\"");
         reach(node, PROPOSED);
+        node.command("catch " + STARTED);
+        var effect = load.submit(node, "Create a low priority task \"Effect of the past\" and notify patient about it");
+        reach(node, STARTED);
         node.command("hold " + RENEWAL);
-        reach(node, RENEWAL);
         load.followAside(effect);
         load.followAside(append);
         others.forEach(other -> other.command("hold " + RESUMED));
