@@ -81,7 +81,8 @@ final class PausePoints {
                 .compose(unused -> (Future<?>) call(journal, method, arguments))
                 .onComplete(done -> tell(method.getName(), arguments, done.result(), done.cause()))
                 .transform((result, cause) -> pass(points, "after-")
-                        .compose(unused -> cause == null ? Future.succeededFuture(result) : Future.failedFuture(cause)));
+                        .compose(
+                                unused -> cause == null ? Future.succeededFuture(result) : Future.failedFuture(cause)));
     }
 
     private static List<String> points(String operation, Object @Nullable [] arguments) {
@@ -148,7 +149,10 @@ final class PausePoints {
 
     private static void stop() {
         try {
-            new ProcessBuilder("kill", "-STOP", String.valueOf(ProcessHandle.current().pid()))
+            new ProcessBuilder(
+                            "kill",
+                            "-STOP",
+                            String.valueOf(ProcessHandle.current().pid()))
                     .start()
                     .waitFor();
         } catch (IOException e) {

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
  * chaos.stopSeconds} a node is stopped at most, {@code chaos.report}, a file to write.
  */
 class ChaosIT {
-    private static final long SEED = Long.getLong("chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
+    private static final long SEED =
+            Long.getLong("chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));
     private static final long SECONDS = Long.getLong("chaos.seconds", 14);
     private static final long GAP_MILLIS = Long.getLong("chaos.gapMillis", 1_000);
     private static final long STOP_MILLIS = Long.getLong("chaos.stopSeconds", 4) * 1_000;
@@ -68,12 +69,7 @@ class ChaosIT {
     }
 
     private static void report(
-            Cluster cluster,
-            Load load,
-            Liveness liveness,
-            Storm storm,
-            Takeovers takeovers,
-            Invariants invariants)
+            Cluster cluster, Load load, Liveness liveness, Storm storm, Takeovers takeovers, Invariants invariants)
             throws SQLException, IOException {
         var reconnects = load.sightings().values().stream()
                 .flatMap(List::stream)
@@ -100,7 +96,10 @@ class ChaosIT {
     private String failure(Cluster cluster, Storm storm, Invariants invariants) throws SQLException {
         var text = new StringBuilder("chaos.seed=%d (directory: %s)%n".formatted(SEED, directory));
         text.append(String.join("\n", storm.log())).append('\n');
-        invariants.general().forEach(violation -> text.append("VIOLATED: ").append(violation).append('\n'));
+        invariants
+                .general()
+                .forEach(
+                        violation -> text.append("VIOLATED: ").append(violation).append('\n'));
         try (var connection = cluster.postgres().connect()) {
             for (var entry : invariants.byRun().entrySet()) {
                 text.append("VIOLATED: ")
@@ -113,7 +112,10 @@ class ChaosIT {
             }
         }
         cluster.nodes()
-                .forEach(node -> text.append(node.name()).append(":\n").append(node.lastWords()).append('\n'));
+                .forEach(node -> text.append(node.name())
+                        .append(":\n")
+                        .append(node.lastWords())
+                        .append('\n'));
         return text.toString();
     }
 }

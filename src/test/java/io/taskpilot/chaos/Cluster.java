@@ -1,6 +1,7 @@
 package io.taskpilot.chaos;
 
 import io.taskpilot.journal.PostgresProcess;
+import io.taskpilot.redis.TestRedis;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -38,7 +39,7 @@ final class Cluster implements AutoCloseable {
             """;
 
     private final PostgresProcess postgres;
-    private final RedisProcess redis;
+    private final TestRedis redis;
     private final EffectReceiver receiver;
     private final List<Node> nodes = new ArrayList<>();
     private final Thread interrupted = new Thread(this::stopAll, "chaos-shutdown");
@@ -46,7 +47,7 @@ final class Cluster implements AutoCloseable {
     Cluster(Path directory, int size, long seed) throws IOException {
         Runtime.getRuntime().addShutdownHook(interrupted);
         postgres = PostgresProcess.create(Files.createDirectories(directory.resolve("postgres")));
-        redis = new RedisProcess(directory);
+        redis = new TestRedis();
         receiver = new EffectReceiver(postgres, seed);
         for (var i = 0; i < size; i++) {
             var name = "node-" + (char) ('a' + i);
@@ -66,7 +67,7 @@ final class Cluster implements AutoCloseable {
                 "TASKPILOT_HTTP_MANAGEMENT_PORT", "0",
                 "TASKPILOT_POSTGRES_URL", postgres.url(),
                 "TASKPILOT_POSTGRES_POOL_SIZE", "5",
-                "TASKPILOT_REDIS_URL", redis.url(),
+                "TASKPILOT_REDIS_URL", redis.url().value(),
                 "TASKPILOT_DRAIN_ACCEPT", "1s",
                 "TASKPILOT_LLM_PROVIDER", "offline",
                 "TASKPILOT_LLM_OFFLINE_LATENCY", "400ms");
@@ -104,7 +105,7 @@ final class Cluster implements AutoCloseable {
         return postgres;
     }
 
-    RedisProcess redis() {
+    TestRedis redis() {
         return redis;
     }
 

@@ -34,7 +34,8 @@ final class Http {
         var connection = open(url, "POST", ANSWER_MILLIS, headers);
         connection.setRequestProperty("Content-Type", "application/json");
         connection.setDoOutput(true);
-        connection.setFixedLengthStreamingMode(body.getBytes(StandardCharsets.UTF_8).length); // so that it never repeats
+        connection.setFixedLengthStreamingMode(
+                body.getBytes(StandardCharsets.UTF_8).length); // so that it never repeats
         try (OutputStream out = connection.getOutputStream()) {
             out.write(body.getBytes(StandardCharsets.UTF_8));
         }

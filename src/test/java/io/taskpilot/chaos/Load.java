@@ -136,7 +136,8 @@ final class Load implements AutoCloseable {
         var approval = event.path("data").path("approval_id").asText();
         var answer = event.path("data").path("kind").asText().equals("unknown_outcome")
                 ? "{\"answer\": \"mark_done\", \"reason\": \"seen\", \"result\": {\"status\": 200}}"
-                : "{\"answer\": \"%s\", \"reason\": \"chaos\"}".formatted(random.nextInt(5) == 0 ? "reject" : "approve");
+                : "{\"answer\": \"%s\", \"reason\": \"chaos\"}"
+                        .formatted(random.nextInt(5) == 0 ? "reject" : "approve");
         for (var times = random.nextInt(4) == 0 ? 2 : 1; times > 0; times--) {
             threads.submit(() -> insist("/v1/approvals/" + approval + "/answer", answer));
         }

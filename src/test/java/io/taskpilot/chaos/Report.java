@@ -75,13 +75,7 @@ final class Report {
                 | take-over | runs | p50 | p99 | longest | goal |
                 |---|---|---|---|---|---|
                 """.formatted(
-                        runs,
-                        invariants.events(),
-                        reconnects,
-                        effects,
-                        invariants.lost(),
-                        invariants.doubled(),
-                        stuck));
+                runs, invariants.events(), reconnects, effects, invariants.lost(), invariants.doubled(), stuck));
         row(text, "after `kill -9`", "p99 < 12 s", each -> !each.drained() && each.undisturbed());
         row(text, "after `kill -9`, with other faults meanwhile", "", each -> !each.drained() && !each.undisturbed());
         row(text, "after SIGTERM", "p99 < 1 s", each -> each.drained() && each.undisturbed());
@@ -94,11 +88,8 @@ final class Report {
     }
 
     private void row(StringBuilder text, String name, String goal, Predicate<Takeover> which) {
-        var times = new ArrayList<>(takeovers.stream()
-                .filter(which)
-                .map(Takeover::took)
-                .sorted()
-                .toList());
+        var times = new ArrayList<>(
+                takeovers.stream().filter(which).map(Takeover::took).sorted().toList());
         if (times.isEmpty()) {
             text.append("| %s | 0 | | | | %s |%n".formatted(name, goal));
             return;

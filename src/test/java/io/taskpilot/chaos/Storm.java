@@ -162,17 +162,17 @@ final class Storm {
         }
     }
 
-    private void redis(Fault fault) throws IOException, InterruptedException {
+    private void redis(Fault fault) throws InterruptedException {
         switch (fault.kind()) {
             case REDIS_KILL -> {
                 cluster.redis().kill();
                 pause(fault.forMillis());
-                cluster.redis().start();
+                cluster.redis().startAgain();
             }
             case REDIS_STOP -> {
-                cluster.redis().freeze();
+                cluster.redis().hang();
                 pause(fault.forMillis());
-                cluster.redis().thaw();
+                cluster.redis().goOn();
             }
             case REDIS_FLUSH -> cluster.redis().flush();
             default -> throw new IllegalStateException(fault.toString());

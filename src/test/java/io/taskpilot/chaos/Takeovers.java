@@ -57,10 +57,7 @@ final class Takeovers {
                 while (rows.next()) {
                     if (!drained || !rows.getString("type").equals("tool.started")) {
                         interrupted.add(new Interrupted(
-                                rows.getObject("id", UUID.class),
-                                rows.getLong("last_seq"),
-                                drained,
-                                Instant.now()));
+                                rows.getObject("id", UUID.class), rows.getLong("last_seq"), drained, Instant.now()));
                     }
                 }
             }

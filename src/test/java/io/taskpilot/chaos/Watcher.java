@@ -90,8 +90,8 @@ final class Watcher {
             if (!isFound(connection.getResponseCode())) {
                 return;
             }
-            try (var lines = new BufferedReader(
-                    new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+            try (var lines =
+                    new BufferedReader(new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
                 for (var line = lines.readLine(); line != null && !sighting.ended(); line = lines.readLine()) {
                     if (line.startsWith("data:") && line.contains("\"seq\"")) {
                         saw(Http.JSON.readTree(line.substring(5)));

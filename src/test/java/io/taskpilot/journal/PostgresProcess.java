@@ -73,13 +73,20 @@ public final class PostgresProcess implements AutoCloseable {
             command.addAll(List.of("unshare", "-U")); // as LocalPostgres: it refuses root
         }
         command.addAll(List.of(
-                binaries.resolve("bin/postgres").toString(), "-D",
-                directory.resolve("postgres").toString(), "-p",
-                String.valueOf(port), "-c",
-                "listen_addresses=127.0.0.1", "-c",
-                "unix_socket_directories=", "-c",
-                "max_connections=100", "-c",
-                "fsync=on", "-c",
+                binaries.resolve("bin/postgres").toString(),
+                "-D",
+                directory.resolve("postgres").toString(),
+                "-p",
+                String.valueOf(port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "max_connections=100",
+                "-c",
+                "fsync=on",
+                "-c",
                 "timezone=UTC"));
         var builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
@@ -100,8 +107,8 @@ public final class PostgresProcess implements AutoCloseable {
     /** A connection of one's own, past the product; gives up on a server that does not answer for 5 s. */
     public Connection connect() throws SQLException {
         var properties = address.jdbcProperties();
-        properties.putAll(Map.of(
-                "ApplicationName", "harness", "connectTimeout", "2", "socketTimeout", "5", "loginTimeout", "3"));
+        properties.putAll(
+                Map.of("ApplicationName", "harness", "connectTimeout", "2", "socketTimeout", "5", "loginTimeout", "3"));
         return DriverManager.getConnection(address.jdbcUrl(), properties);
     }
 
@@ -157,7 +164,9 @@ public final class PostgresProcess implements AutoCloseable {
         var running = process;
         return running == null || !running.isAlive()
                 ? List.of()
-                : Stream.concat(Stream.of(running.toHandle()), running.toHandle().descendants())
+                : Stream.concat(
+                                Stream.of(running.toHandle()),
+                                running.toHandle().descendants())
                         .toList();
     }
 
