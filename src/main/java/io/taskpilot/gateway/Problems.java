@@ -64,7 +64,7 @@ final class Problems {
             entry("limit-runs-per-key", "The key has too many runs in flight"),
             entry("limit-subscriptions", "The socket follows too many runs"),
             entry("overload-journal", "The database is away; nothing was accepted"),
-            entry("overload-runs", "This server has no room for another run"),
+            entry("overload-queue", "Too many runs wait for a server with room"),
             entry("overload-streams", "This server has no room for another stream"),
             entry("overload-draining", "This server is about to stop"),
             entry("internal-error", "An error of ours; the request id finds it in the log"),
