@@ -22,6 +22,6 @@ public final class ChaosNode {
     private static LocalServer start(TaskPilotConfig config, PausePoints points) {
         var server = Server.start(config, points::around);
         points.say("url " + server.url());
-        return new LocalServer(server.url(), server.managementUrl(), server.engines(), server::close);
+        return new LocalServer(server.url(), server.managementUrl(), server.engines(), server::close, server::hurry);
     }
 }
