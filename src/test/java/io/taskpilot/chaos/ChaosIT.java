@@ -82,7 +82,9 @@ class ChaosIT {
                 load.sightings().size(),
                 liveness.violations().size(),
                 reconnects,
-                cluster.receiver().effects().size());
+                cluster.receiver().effects().size(),
+                cluster.receiver().unseen(),
+                takeovers.unmeasured());
         var command = "mvn verify -Pchaos -Dchaos.seed=%d -Dchaos.seconds=%d".formatted(SEED, SECONDS);
         var text = report.markdown(SEED, Duration.ofSeconds(SECONDS), command);
         var file = System.getProperty("chaos.report", "");

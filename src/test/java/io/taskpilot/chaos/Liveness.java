@@ -14,7 +14,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,7 +40,6 @@ final class Liveness implements AutoCloseable {
     private final Set<UUID> reported = new HashSet<>();
     private final List<Sample> samples = new CopyOnWriteArrayList<>();
     private final List<String> violations = new CopyOnWriteArrayList<>();
-    private final AtomicInteger skipped = new AtomicInteger();
     private final Thread thread = new Thread(this::run, "chaos-liveness");
     private @Nullable Connection connection;
     private @Nullable Instant answersSince;
@@ -134,10 +132,6 @@ final class Liveness implements AutoCloseable {
                 .allMatch(sample -> sample.postgresAnswers() && sample.settledNodes() > 0);
     }
 
-    void skippedMeasure() {
-        skipped.incrementAndGet();
-    }
-
     List<String> violations() {
         return new ArrayList<>(violations);
     }
@@ -154,9 +148,13 @@ final class Liveness implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         closing = true;
         thread.interrupt();
-        thread.join(10_000);
+        try {
+            thread.join(10_000);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

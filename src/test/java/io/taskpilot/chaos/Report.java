@@ -17,6 +17,8 @@ final class Report {
     private final int stuck;
     private final long reconnects;
     private final int effects;
+    private final int effectsUnseen;
+    private final int unmeasured;
 
     Report(
             Storm storm,
@@ -25,7 +27,9 @@ final class Report {
             int runs,
             int stuck,
             long reconnects,
-            int effects) {
+            int effects,
+            int effectsUnseen,
+            int unmeasured) {
         this.storm = storm;
         this.invariants = invariants;
         this.takeovers = takeovers;
@@ -33,6 +37,8 @@ final class Report {
         this.stuck = stuck;
         this.reconnects = reconnects;
         this.effects = effects;
+        this.effectsUnseen = effectsUnseen;
+        this.unmeasured = unmeasured;
     }
 
     /** @param command that made it, and can be repeated */
@@ -68,6 +74,8 @@ final class Report {
                 | events, each seen by two watchers | %d |
                 | reconnects of watchers | %d |
                 | webhooks received | %d |
+                | of these while PostgreSQL was away, and so judged at the end alone | %d |
+                | kills and SIGTERMs while PostgreSQL was away, and so without a time below | %d |
                 | lost | %d |
                 | doubled | %d |
                 | stuck | %d |

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * How long runs stood still: from the moment their node was killed, or told to drain, to their next event. Runs whose
@@ -30,6 +31,7 @@ final class Takeovers {
 
     private final PostgresProcess postgres;
     private final Liveness liveness;
+    private final AtomicInteger unmeasured = new AtomicInteger();
     private final List<Interrupted> interrupted = new CopyOnWriteArrayList<>();
 
     Takeovers(PostgresProcess postgres, Liveness liveness) {
@@ -62,9 +64,13 @@ final class Takeovers {
                 }
             }
         } catch (SQLException away) {
-            // PostgreSQL is down as well: no measure of a take-over
-            liveness.skippedMeasure();
+            unmeasured.incrementAndGet(); // PostgreSQL is down as well, and nobody can say which runs it had
         }
+    }
+
+    /** Faults that hit a node while PostgreSQL was away. */
+    int unmeasured() {
+        return unmeasured.get();
     }
 
     List<Takeover> measured() throws SQLException {
