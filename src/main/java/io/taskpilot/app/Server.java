@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import io.micrometer.core.instrument.config.MeterFilter;
+import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
@@ -8,6 +9,7 @@ import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
+import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -17,6 +19,7 @@ import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
+import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
@@ -27,11 +30,14 @@ import io.taskpilot.journal.Migrations;
 import io.taskpilot.journal.NotifyTransport;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
+import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.objects.FileObjects;
+import io.taskpilot.objects.S3Objects;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.redis.RedisTransport;
@@ -73,6 +79,8 @@ public final class Server {
     private static final int OPA_CONNECTIONS = 32;
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
+    private static final Duration SETTLED = Duration.ofMinutes(1);
+    private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
     private final UnaryOperator<Journal> around;
@@ -120,6 +128,7 @@ public final class Server {
         var address = postgres();
         Migrations.migrate(address);
 
+        ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
         var vertx = vertx(metrics);
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
@@ -139,7 +148,9 @@ public final class Server {
             journal.close();
             return null;
         });
-        var reader = new PgRunReader(database, chainKey);
+        var archive = archive(vertx, blocking, metrics);
+        var retention = config.retention();
+        var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
         var policy = policy(vertx, blocking);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
@@ -161,6 +172,13 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         announce(vertx, blocking, database, metrics);
+        if (config.roles().contains(Role.AGENTS)) {
+            var settings = new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive());
+            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
+            vertx.deployVerticle(archivist)
+                    .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
+                    .await();
+        }
         var loops = Runtime.getRuntime().availableProcessors();
         var sole = config.postgres().url() == null;
         closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
@@ -202,7 +220,9 @@ public final class Server {
         url = serves ? url(config.http().host(), gateway.port()) : null;
 
         watch(vertx, database);
-        health.states().keySet().forEach(name -> metrics.dependency(name, health));
+        health.states().keySet().stream()
+                .filter(name -> !name.equals("objects")) // has its own
+                .forEach(name -> metrics.dependency(name, health));
         health.started();
     }
 
@@ -314,6 +334,22 @@ public final class Server {
         vertx.deployVerticle(announcer).await();
     }
 
+    /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
+    private TraceArchive archive(Vertx vertx, BlockingIo blocking, Metrics metrics) {
+        var url = config.s3().url();
+        if (url == null) {
+            var files = config.dataDir().resolve("objects").toAbsolutePath();
+            use("objects", "files in " + files);
+            return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files in " + files);
+        }
+        var engine =
+                "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
+        use("objects", engine);
+        var store = new S3Objects(vertx, blocking, config.s3());
+        closer.add("objects", CLOSE, store::close);
+        return new TraceArchive(store, blocking, health, metrics, engine);
+    }
+
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {
         var problems = new ArrayList<String>();
         var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
@@ -365,10 +401,10 @@ public final class Server {
     private void watch(Vertx vertx, Database database) {
         health.up("postgres", "answers");
         vertx.setPeriodic(HEALTH_MILLIS, unused -> {
-            if (database.answers()) {
+            if (database.isWell()) {
                 health.up("postgres", "answers");
             } else {
-                health.down("postgres", "does not answer: runs wait, new ones are refused");
+                health.down("postgres", "does not answer, or takes no writes: runs wait, new ones are refused");
             }
         });
     }

@@ -23,6 +23,7 @@ import org.slf4j.LoggerFactory;
 /** The runs this node drives, spread over its agent loops. Safe to use from any thread. */
 final class Drivers {
     private static final Logger log = LoggerFactory.getLogger(Drivers.class);
+    private static final long HAND_BACK_AGAIN_MILLIS = 500;
     private static final long RELEASES_MILLIS = 10;
     private static final long EMPTY_MILLIS = 20;
 
@@ -128,6 +129,15 @@ final class Drivers {
                 }
             });
         });
+    }
+
+    /** Releases a run that this node owns and does not drive, however often it takes: nobody else may have it before. */
+    void handBack(UUID runId, long fence) {
+        with.journal()
+                .release(runId, fence)
+                .onSuccess(unused -> tellReleased())
+                .onFailure(unused ->
+                        with.vertx().setTimer(HAND_BACK_AGAIN_MILLIS, again -> handBack(runId, fence)));
     }
 
     /** Releases come in crowds: whoever may claim them is told of each crowd once. */

@@ -118,11 +118,15 @@ public final class Engine implements Runs {
                 return new Submission(created.runId(), created.replayed());
             });
         }
+        var owner = lease.nodeId();
         return journal.create(request, key, true)
                 .onFailure(cause -> drivers.giveBack())
                 .map(created -> {
                     if (created.replayed()) {
                         drivers.giveBack();
+                    } else if (!owner.equals(lease.nodeId())) { // declared dead meanwhile: it was not this node's
+                        drivers.giveBack();
+                        drivers.handBack(created.runId(), created.fence());
                     } else {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
                         drivers.drive(created.fence(), RunState.of(List.of(accepted)), List.of());

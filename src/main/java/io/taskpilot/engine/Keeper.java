@@ -41,9 +41,8 @@ final class Keeper extends VerticleBase {
     private final Workflow workflow;
     private final Lease lease;
     private final boolean sole;
+    private final Renewals renewals = new Renewals();
     private long loopsAnsweredNanos = System.nanoTime();
-    private long renewedNanos = System.nanoTime();
-    private long renewingSinceNanos = System.nanoTime();
     private boolean declareDue = true;
     private boolean claiming;
     private boolean claimAgain;
@@ -110,8 +109,7 @@ final class Keeper extends VerticleBase {
     private Future<Void> register() {
         var sent = System.nanoTime();
         return journal.register().map(beat -> {
-            renewingSinceNanos = sent;
-            renewedNanos = sent;
+            renewals.registered(sent);
             lease.renewed(beat.nodeId(), sent, beat.at());
             log.info("node registered node_id={}", beat.nodeId());
             return null;
@@ -138,10 +136,7 @@ final class Keeper extends VerticleBase {
             drivers.abandonAll();
             return register();
         }
-        if (sent - renewedNanos > Lease.TERM.toNanos()) {
-            renewingSinceNanos = sent; // the row had expired meanwhile, as everybody's may have
-        }
-        renewedNanos = sent;
+        renewals.renewed(sent);
         lease.renewed(beat.nodeId(), sent, beat.at());
         beat.cancelRequested().forEach(this::cancel);
         return Future.succeededFuture();
@@ -177,13 +172,13 @@ final class Keeper extends VerticleBase {
                 });
     }
 
-    /** Only a node whose own renewals held for a whole term may judge others: after an outage all look expired. */
+    /** Only a node whose own renewals held for a whole term may judge others. */
     private Future<Integer> declare() {
         if (!declareDue) {
             return Future.succeededFuture(0);
         }
         declareDue = false;
-        var settled = lease.isHeld() && System.nanoTime() - renewingSinceNanos > Lease.TERM.toNanos();
+        var settled = lease.isHeld() && renewals.heldForATerm(System.nanoTime());
         return settled ? journal.declareDead(lease.nodeId(), false) : Future.succeededFuture(0);
     }
 
@@ -193,30 +188,28 @@ final class Keeper extends VerticleBase {
             return Future.succeededFuture();
         }
         var mark = admission.mark();
+        var owner = lease.nodeId();
         return journal.claim(free).map(claims -> {
             if (claims.size() < free) {
                 admission.emptied(mark);
             }
-            claims.forEach(this::take);
+            claims.forEach(claim -> take(owner, claim));
             return null;
         });
     }
 
     /** What was claimed is this node's until it drives it or gives it back: tried until one of the two succeeds. */
-    private void take(Claim claim) {
-        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(claim, state), cause -> {
+    private void take(UUID owner, Claim claim) {
+        if (!owner.equals(lease.nodeId())) {
+            return; // declared dead meanwhile: whoever claims next has it
+        }
+        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(owner, claim, state), cause -> {
             var readable = cause instanceof Failure;
             if (!readable) {
                 log.error("claimed run cannot be folded run_id={}", claim.runId(), cause);
             }
-            later(readable ? AGAIN_MILLIS : UNREADABLE_MILLIS, () -> take(claim));
+            later(readable ? AGAIN_MILLIS : UNREADABLE_MILLIS, () -> take(owner, claim));
         });
-    }
-
-    private void giveBack(Claim claim) {
-        journal.release(claim.runId(), claim.fence())
-                .onSuccess(released -> drivers.tellReleased())
-                .onFailure(unused -> later(AGAIN_MILLIS, () -> giveBack(claim)));
     }
 
     private void later(long millis, Runnable task) {
@@ -227,9 +220,12 @@ final class Keeper extends VerticleBase {
         });
     }
 
-    private void drive(Claim claim, RunState state) {
+    private void drive(UUID owner, Claim claim, RunState state) {
+        if (!owner.equals(lease.nodeId())) {
+            return;
+        }
         if (!drivers.reserve()) {
-            giveBack(claim);
+            drivers.handBack(claim.runId(), claim.fence());
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));

@@ -322,6 +322,9 @@ final class RunDriver {
             if (isHeld() || call.isAborted()) {
                 vertx.cancelTimer(timer);
                 held.complete();
+            } else if (!lease.nodeId().equals(owner)) {
+                vertx.cancelTimer(timer);
+                held.fail(new Journal.LostRun(runId)); // that node is dead, and never comes back
             }
         });
         return held.future();

@@ -122,11 +122,14 @@ final class Nodes {
             """;
 
     private final Sql sql;
+    private final Sql heartbeats;
     private final Map<UUID, Deadline> unanswered = new ConcurrentHashMap<>();
     private volatile @Nullable UUID self;
 
-    Nodes(Sql sql) {
+    /** @param heartbeats where no reader is in the way */
+    Nodes(Sql sql, Sql heartbeats) {
         this.sql = sql;
+        this.heartbeats = heartbeats;
     }
 
     /** This process's node, once it is registered. */
@@ -144,7 +147,7 @@ final class Nodes {
     }
 
     Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
-        return sql.run(HEARTBEAT, Tuple.of(nodeId)).map(rows -> {
+        return heartbeats.run(HEARTBEAT, Tuple.of(nodeId)).map(rows -> {
             if (rows.size() == 0) {
                 return null;
             }

@@ -11,6 +11,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.core.metrics.Info;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.DoubleStream;
 
@@ -41,6 +42,7 @@ public final class Metrics {
     private final Label tokenTypes = Label.of("input", "output", "cache_read", "reasoning");
     private final Label transports = Label.of("sse", "websocket");
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
+    private final Label objectOutcomes = Label.of("archived", "failed", "corrupt", "expired");
     private final Label refusals = Label.of("overload", "queue", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
     private final Label rails = Label.upTo(100);
@@ -65,6 +67,7 @@ public final class Metrics {
     private final MeterProvider<Counter> announcements = counter("approval.announcements");
     private final MeterProvider<Counter> fenceLost = counter("fence.lost");
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
+    private final MeterProvider<Counter> traceObjects = counter("trace.archive.objects");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
     private final MeterProvider<Timer> llm = timer("llm.request.duration", MODEL);
     private final MeterProvider<Timer> firstToken = timer("llm.first.token", MODEL);
@@ -215,6 +218,16 @@ public final class Metrics {
         poisoned.withTags(NO_TAGS).increment();
     }
 
+    /** @param outcome archived, failed, corrupt or expired */
+    public void traceObject(String outcome) {
+        traceObjects.withTags("outcome", objectOutcomes.value(outcome)).increment();
+    }
+
+    /** @param days until the last ready-made partition ends, read at every scrape */
+    public void partitionHeadroom(Supplier<Number> days) {
+        Gauge.builder("taskpilot.partition.headroom.days", days).register(registry);
+    }
+
     /** @param pending approvals without an answer, read at every scrape */
     public void approvalsPending(Supplier<Number> pending) {
         Gauge.builder("taskpilot.approvals.pending", pending).register(registry);
@@ -324,6 +337,13 @@ public final class Metrics {
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */
     public void dependency(String name, HealthRegistry health) {
         Gauge.builder("taskpilot.dependency.up", health, states -> isUp(states, name))
+                .tag("dependency", dependencies.value(name))
+                .register(registry);
+    }
+
+    /** The same for something that only makes things slower when it is away, so that {@code health} calls it degraded. */
+    public void optionalDependency(String name, BooleanSupplier up) {
+        Gauge.builder("taskpilot.dependency.up", up, is -> is.getAsBoolean() ? 1 : 0)
                 .tag("dependency", dependencies.value(name))
                 .register(registry);
     }

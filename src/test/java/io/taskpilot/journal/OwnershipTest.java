@@ -73,6 +73,17 @@ class OwnershipTest {
     }
 
     @Test
+    void aNodeThatIsNotLiveItselfDeclaresNobody() {
+        var dead = one.register();
+        var me = two.register();
+        expire(dead);
+        expire(me); // sent before a long stall, executed after it
+
+        assertThat(await(two.journal.declareDead(me, false))).isZero();
+        assertThat(await(one.journal.heartbeat(dead))).isNotNull();
+    }
+
+    @Test
     void aSoleServerDeclaresAllOthersAtOnce() {
         one.register();
         var me = two.register();
