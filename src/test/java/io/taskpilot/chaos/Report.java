@@ -83,11 +83,15 @@ final class Report {
                 | take-over | runs | p50 | p99 | longest | goal |
                 |---|---|---|---|---|---|
                 """.formatted(
-                runs, invariants.events(), reconnects,
+                        runs,
+                        invariants.events(),
+                        reconnects,
                         effects,
                         effectsUnseen,
                         unmeasured,
-                        invariants.lost(), invariants.doubled(), stuck));
+                        invariants.lost(),
+                        invariants.doubled(),
+                        stuck));
         row(text, "after `kill -9`", "p99 < 12 s", each -> !each.drained() && each.undisturbed());
         row(text, "after `kill -9`, with other faults meanwhile", "", each -> !each.drained() && !each.undisturbed());
         row(text, "after SIGTERM", "p99 < 1 s", each -> each.drained() && each.undisturbed());
