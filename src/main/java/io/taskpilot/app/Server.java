@@ -13,6 +13,7 @@ import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
+import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
@@ -65,6 +66,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -81,6 +83,7 @@ public final class Server {
     private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
+    private final UnaryOperator<Journal> around;
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
@@ -88,8 +91,9 @@ public final class Server {
     private URI managementUrl = URI.create("");
     private volatile Runnable hurry = () -> {};
 
-    private Server(TaskPilotConfig config) {
+    private Server(TaskPilotConfig config, UnaryOperator<Journal> around) {
         this.config = config;
+        this.around = around;
     }
 
     /**
@@ -99,7 +103,12 @@ public final class Server {
      * @throws RuntimeException for whatever else keeps it from starting; what had been opened is closed again
      */
     public static Server start(TaskPilotConfig config) {
-        var server = new Server(config);
+        return start(config, UnaryOperator.identity());
+    }
+
+    /** @param around what the engine sees in place of the journal: a test that stops the process there */
+    static Server start(TaskPilotConfig config, UnaryOperator<Journal> around) {
+        var server = new Server(config, around);
         try {
             server.open();
             return server;
@@ -152,7 +161,7 @@ public final class Server {
         var engine = new Engine(
                 vertx,
                 EngineSettings.of(config),
-                journal,
+                around.apply(journal),
                 reader,
                 signals,
                 new Lease(),
