@@ -62,11 +62,13 @@ final class Problems {
             entry("guardrails-blocked", "A guardrail said no"),
             entry("guardrails-unavailable", "The guardrails could not be asked; nothing was let through"),
             entry("limit-runs-per-key", "The key has too many runs in flight"),
+            entry("limit-address", "Too many requests come from this address"), // said by docker/nginx/nginx.conf
             entry("limit-subscriptions", "The socket follows too many runs"),
             entry("overload-journal", "The database is away; nothing was accepted"),
             entry("overload-runs", "This server has no room for another run"),
             entry("overload-streams", "This server has no room for another stream"),
             entry("overload-draining", "This server is about to stop"),
+            entry("internal-no-answer", "No server answered"), // said by docker/nginx/nginx.conf
             entry("internal-error", "An error of ours; the request id finds it in the log"),
             entry("internal-journal", "An error of ours: the database refused what we wrote"));
 
