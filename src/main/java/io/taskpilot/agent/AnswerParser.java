@@ -5,6 +5,7 @@ import io.taskpilot.engine.ChatModel.FunctionCall;
 import io.taskpilot.run.Agent;
 import io.taskpilot.run.AgentAnswer;
 import io.taskpilot.run.ReviewVerdict;
+import io.taskpilot.run.StorableText;
 import io.taskpilot.run.ToolCall;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,10 +24,10 @@ final class AnswerParser {
     private final List<FunctionCall> calls;
 
     AnswerParser(ChatModel.Answer answer) {
-        text = ModelText.clean(answer.text());
+        text = StorableText.clean(answer.text());
         calls = answer.calls().stream()
-                .map(call ->
-                        new FunctionCall(call.id(), ModelText.clean(call.name()), ModelText.clean(call.arguments())))
+                .map(call -> new FunctionCall(
+                        call.id(), StorableText.clean(call.name()), StorableText.clean(call.arguments())))
                 .toList();
     }
 
@@ -54,7 +55,7 @@ final class AnswerParser {
 
     AgentAnswer reviewer() {
         var verdict = calls.isEmpty() ? WORDS.getOrDefault(text.strip(), ReviewVerdict.REVIEW) : ReviewVerdict.REVIEW;
-        return new AgentAnswer.Review(verdict, ModelText.cut(raw(), KEPT_CHARS));
+        return new AgentAnswer.Review(verdict, StorableText.cut(raw(), KEPT_CHARS));
     }
 
     /** @param before calls this run has made already */
@@ -83,6 +84,6 @@ final class AnswerParser {
     }
 
     private AgentAnswer.Invalid invalid(List<String> errors) {
-        return new AgentAnswer.Invalid(ModelText.cut(raw(), KEPT_CHARS), errors);
+        return new AgentAnswer.Invalid(StorableText.cut(raw(), KEPT_CHARS), errors);
     }
 }

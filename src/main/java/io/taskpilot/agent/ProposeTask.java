@@ -1,6 +1,7 @@
 package io.taskpilot.agent;
 
 import io.taskpilot.engine.ChatModel;
+import io.taskpilot.run.StorableText;
 import io.taskpilot.run.TaskProposal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -48,7 +49,7 @@ final class ProposeTask {
         text(arguments, "description", 0, DESCRIPTION_MAX, mistakes);
         for (var key : arguments.keySet()) {
             if (!List.of("title", "priority", "description").contains(key)) {
-                mistakes.add(ModelText.cut(key, 40) + ": unknown property");
+                mistakes.add(StorableText.cut(key, 40) + ": unknown property");
             }
         }
         return mistakes;

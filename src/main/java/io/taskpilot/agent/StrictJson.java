@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.taskpilot.run.StorableText;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,7 +50,7 @@ final class StrictJson {
     private static Map<String, Object> object(Map<?, ?> map) throws Malformed {
         var object = new LinkedHashMap<String, Object>();
         for (var entry : map.entrySet()) {
-            var key = ModelText.clean((String) entry.getKey());
+            var key = StorableText.clean((String) entry.getKey());
             if (object.containsKey(key)) {
                 throw new Malformed("a key is there twice");
             }
@@ -62,7 +63,7 @@ final class StrictJson {
     @SuppressWarnings("NullAway")
     private static Object value(@Nullable Object value) throws Malformed {
         if (value instanceof String text) {
-            return ModelText.clean(text);
+            return StorableText.clean(text);
         }
         if (value instanceof Map<?, ?> map) {
             return object(map);

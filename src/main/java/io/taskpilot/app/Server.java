@@ -4,12 +4,14 @@ import io.micrometer.core.instrument.config.MeterFilter;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
+import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Lease;
-import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
@@ -20,6 +22,8 @@ import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
+import io.taskpilot.journal.NotifyTransport;
+import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
@@ -28,9 +32,11 @@ import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
+import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.tool.ApprovalWebhook;
 import io.taskpilot.tool.ArgumentSchema;
 import io.taskpilot.tool.TaskTools;
 import io.taskpilot.tool.WebhookTool;
@@ -62,6 +68,7 @@ public final class Server {
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
+    private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
 
     private final TaskPilotConfig config;
@@ -110,15 +117,18 @@ public final class Server {
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
-        var signals = new LocalSignals(vertx);
+        var signals = signals(vertx, address, metrics);
+        closer.add("signals", CLOSE, signals::close);
+        signals.start();
+        var chainKey = config.decisions().chainKey();
         var journal =
-                new PgJournal(database, null, signals::changed, Server::historyWentBack, metrics::journalCommitted);
+                new PgJournal(database, chainKey, signals::changed, Server::historyWentBack, metrics::journalCommitted);
         metrics.journalPending(journal::pendingAppends);
         closer.add("journal", () -> {
             journal.close();
             return null;
         });
-        var reader = new PgRunReader(database, null);
+        var reader = new PgRunReader(database, chainKey);
 
         var policy = policy(vertx, blocking);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
@@ -139,6 +149,7 @@ public final class Server {
                 tools,
                 ArgumentSchema::new,
                 metrics);
+        announce(vertx, blocking, database, metrics);
         var loops = Runtime.getRuntime().availableProcessors();
         closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
         engine.start(loops, config.postgres().url() == null).await();
@@ -189,6 +200,32 @@ public final class Server {
         return local.address();
     }
 
+    /** Through Redis when there is one, else through the database. Neither has to be there: nodes also poll. */
+    private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
+        var redis = config.redis().url();
+        if (redis == null) {
+            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics, heard -> {});
+        }
+        engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
+        health.optional("redis");
+        health.down("redis", "not connected yet");
+        return new NodeSignals(vertx, transport(vertx, redis), metrics, heard -> {
+            if (heard) {
+                health.up("redis", "answers");
+            } else {
+                health.down("redis", "does not answer: nodes find each other's news by polling");
+            }
+        });
+    }
+
+    private static RedisTransport transport(Vertx vertx, Secret url) {
+        try {
+            return new RedisTransport(vertx, url);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(List.of("redis.url: " + e.getMessage()));
+        }
+    }
+
     private static Vertx vertx(Metrics metrics) {
         var labels = EnumSet.of(
                 Label.HTTP_METHOD,
@@ -232,6 +269,18 @@ public final class Server {
             tools.add(webhooks);
         }
         return tools;
+    }
+
+    /** Tells people of approvals that wait for them, if it is configured where. */
+    private void announce(Vertx vertx, BlockingIo blocking, Database database, Metrics metrics) {
+        var webhook = config.approvals().webhook();
+        if (webhook == null) {
+            return;
+        }
+        var sender = new ApprovalWebhook(vertx, blocking, webhook);
+        closer.add("approval-webhook", CLOSE, sender::close);
+        var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
+        vertx.deployVerticle(announcer).await();
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {

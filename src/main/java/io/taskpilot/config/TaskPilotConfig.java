@@ -35,6 +35,7 @@ public record TaskPilotConfig(
         Opa opa,
         Guardrails guardrails,
         Approvals approvals,
+        Decisions decisions,
         Tools tools,
         Log log) {
 
@@ -60,6 +61,7 @@ public record TaskPilotConfig(
                 opa,
                 guardrails,
                 approvals,
+                decisions,
                 tools,
                 log);
     }
@@ -197,18 +199,29 @@ public record TaskPilotConfig(
     /**
      * @param ttl where policy does not say, 1 s to 30 days
      * @param roles who may answer, where policy does not say
+     * @param webhook is told of each approval that waits for a person; null tells nobody
      */
-    public record Approvals(Duration ttl, List<String> roles) {}
+    public record Approvals(Duration ttl, List<String> roles, Tools.@Nullable Webhook webhook) {}
+
+    /** @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed */
+    public record Decisions(@Nullable Secret chainKey) {}
 
     /** @param webhooks destinations of {@code notify_external_system} by name; none: the tool is not offered */
     public record Tools(Map<String, Webhook> webhooks) {
         /**
          * @param secret {@code whsec_} and base64, as Standard Webhooks has it
+         * @param previousSecret signs as well, while receivers change over to {@code secret}
          * @param idempotent the receiver drops a repeated {@code webhook-id}
          * @param allowPrivate permits private and loopback addresses
          * @param timeout of a call, 1 s to 60 s
          */
-        public record Webhook(URI url, Secret secret, boolean idempotent, boolean allowPrivate, Duration timeout) {}
+        public record Webhook(
+                URI url,
+                Secret secret,
+                @Nullable Secret previousSecret,
+                boolean idempotent,
+                boolean allowPrivate,
+                Duration timeout) {}
     }
 
     /** @param format {@code null} chooses: text on a terminal, else ECS JSON */

@@ -27,8 +27,10 @@ public final class Engine implements Runs {
     private final Journal journal;
     private final RunReader reader;
     private final Signals signals;
+    private final SlowPoll poll;
     private final Lease lease;
     private final Workflow workflow;
+    private final Dispatcher dispatcher;
     private final Drivers drivers;
     private final EngineSettings settings;
     private final RunMetrics metrics;
@@ -53,12 +55,13 @@ public final class Engine implements Runs {
         this.journal = journal;
         this.reader = reader;
         this.signals = signals;
+        this.poll = new SlowPoll(vertx, reader, signals);
         this.lease = lease;
         metrics = new RunMetrics(telemetry);
         workflow = new Workflow(settings.workflow());
         var patience = new Patience(vertx);
         var rails = new RailGate(guardrails, settings, patience, metrics);
-        var dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
+        dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
         drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
@@ -139,7 +142,7 @@ public final class Engine implements Runs {
                                 : Approvals.alreadyAnswered("%s by %s at %s"
                                         .formatted(first.answer().word(), first.by(), first.at())));
             }
-            return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer))
+            return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer, dispatcher::mistakes))
                     .onSuccess(unused -> {
                         metrics.answered(approval, answer.answer());
                         signals.claimable();
@@ -155,7 +158,7 @@ public final class Engine implements Runs {
                 var detail = "%d (expected: 0 to %d, the last event)".formatted(after, run.lastSeq());
                 return Future.failedFuture(Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", detail));
             }
-            return RunWatch.open(vertx, reader, signals, runId, after);
+            return RunWatch.open(vertx, reader, signals, poll, runId, after);
         });
     }
 

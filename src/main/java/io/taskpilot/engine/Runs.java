@@ -6,6 +6,7 @@ import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -34,11 +35,13 @@ public interface Runs {
     /**
      * @param mayAnswerOwn only when authentication is off
      * @param result for {@code MARK_DONE}, a JSON value
+     * @param arguments for {@code EDIT}, which needs them
      */
     record Answer(
             ApprovalAnswer answer,
             String reason,
             @Nullable Object result,
+            @Nullable Map<String, Object> arguments,
             String principal,
             List<String> roles,
             boolean mayAnswerOwn) {}

@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import io.taskpilot.engine.RunReader.PageRequest;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.StorableText;
 import io.vertx.ext.web.RoutingContext;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -23,7 +24,7 @@ final class Query {
     static Fields fields(RoutingContext ctx) {
         var parameters = new LinkedHashMap<String, String>();
         for (var entry : ctx.queryParams()) {
-            if (parameters.put(entry.getKey(), StrictJson.clean(entry.getValue())) != null) {
+            if (parameters.put(entry.getKey(), StorableText.clean(entry.getValue())) != null) {
                 throw Failure.invalid("#" + StrictJson.escape(entry.getKey()), "given twice (expected: once)");
             }
         }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.StorableText;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class StrictJson {
     private static final int DEPTH = 32;
-    private static final char REPLACEMENT = '\uFFFD';
 
     private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
@@ -101,7 +101,7 @@ final class StrictJson {
 
     private static @Nullable Object clean(@Nullable Object value, String pointer) {
         if (value instanceof String text) {
-            return clean(text);
+            return StorableText.clean(text);
         } else if (value instanceof Double number && !Double.isFinite(number)) {
             throw Failure.invalid(pointer, "a number out of range");
         } else if (value instanceof List<?> list) {
@@ -116,7 +116,7 @@ final class StrictJson {
 
     private static Map<String, Object> cleanMap(Map<?, ?> map, String pointer) {
         var cleaned = new LinkedHashMap<String, Object>();
-        map.forEach((key, item) -> put(cleaned, clean((String) key), item, pointer));
+        map.forEach((key, item) -> put(cleaned, StorableText.clean((String) key), item, pointer));
         return cleaned;
     }
 
@@ -129,25 +129,5 @@ final class StrictJson {
     static String escape(String key) {
         var shortened = key.length() > 100 ? key.substring(0, 100) : key;
         return shortened.replace("~", "~0").replace("/", "~1");
-    }
-
-    static String clean(String text) {
-        StringBuilder cleaned = null;
-        for (var i = 0; i < text.length(); i++) {
-            var c = text.charAt(i);
-            if (c == 0 || isHalf(text, i)) {
-                cleaned = cleaned == null ? new StringBuilder(text) : cleaned;
-                cleaned.setCharAt(i, REPLACEMENT);
-            }
-        }
-        return cleaned == null ? text : cleaned.toString();
-    }
-
-    private static boolean isHalf(String text, int i) {
-        var c = text.charAt(i);
-        if (Character.isHighSurrogate(c)) {
-            return i + 1 == text.length() || !Character.isLowSurrogate(text.charAt(i + 1));
-        }
-        return Character.isLowSurrogate(c) && (i == 0 || !Character.isHighSurrogate(text.charAt(i - 1)));
     }
 }

@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import io.taskpilot.run.StorableText;
 import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -14,8 +15,6 @@ import org.jspecify.annotations.Nullable;
  * {@code run}: maps, lists, text, numbers, booleans and null.
  */
 final class JsonText {
-    private static final char REPLACEMENT = '\uFFFD';
-
     private JsonText() {}
 
     static String encode(@Nullable Object value) {
@@ -52,25 +51,6 @@ final class JsonText {
     }
 
     static String clean(String text) {
-        for (var i = 0; i < text.length(); i++) {
-            var c = text.charAt(i);
-            if (c == 0 || Character.isSurrogate(c)) {
-                return replaced(text, i);
-            }
-        }
-        return text;
-    }
-
-    private static String replaced(String text, int from) {
-        var out = new StringBuilder(text);
-        for (var i = from; i < out.length(); i++) {
-            var c = out.charAt(i);
-            if (Character.isHighSurrogate(c) && i + 1 < out.length() && Character.isLowSurrogate(out.charAt(i + 1))) {
-                i++;
-            } else if (c == 0 || Character.isSurrogate(c)) {
-                out.setCharAt(i, REPLACEMENT);
-            }
-        }
-        return out.toString();
+        return StorableText.clean(text);
     }
 }

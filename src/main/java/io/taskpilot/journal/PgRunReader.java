@@ -10,7 +10,10 @@ import io.vertx.sqlclient.Tuple;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +52,20 @@ public final class PgRunReader implements RunReader {
         return EventQueries.after(database.shared(), runId, after, limit)
                 .recover(PgErrors::failed)
                 .compose(events -> events.isEmpty() ? known(runId).map(events) : Future.succeededFuture(events));
+    }
+
+    @Override
+    public Future<Map<UUID, Long>> lastSeqs(Collection<UUID> runIds) {
+        return database.shared()
+                .run(
+                        "select id, last_seq from runs where id = any($1)",
+                        Tuple.tuple().addArrayOfUUID(runIds.toArray(UUID[]::new)))
+                .recover(PgErrors::failed)
+                .map(rows -> {
+                    var runToSeq = new HashMap<UUID, Long>();
+                    rows.forEach(row -> runToSeq.put(row.getUUID(0), row.getLong(1)));
+                    return runToSeq;
+                });
     }
 
     /** Nothing past the end of a run, not-found for a run that is not there. */

@@ -55,6 +55,7 @@ final class EventWriter {
                     .put("answer", e.answer().word())
                     .put("by", e.by());
             out.put("roles", e.roles()).put("reason", e.reason()).put("result", e.result());
+            out.put("arguments", e.arguments());
         } else if (event instanceof RunEvent.ToolStarted e) {
             out.put("call_id", e.callId())
                     .put("tool", e.tool())

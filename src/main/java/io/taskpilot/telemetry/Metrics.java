@@ -62,6 +62,7 @@ public final class Metrics {
     private final MeterProvider<DistributionSummary> batch =
             summary("journal.batch.rows", 1, 2, 5, 10, 25, 50, 100, 250, 500);
     private final MeterProvider<Counter> takeovers = counter("takeovers");
+    private final MeterProvider<Counter> announcements = counter("approval.announcements");
     private final MeterProvider<Counter> fenceLost = counter("fence.lost");
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
@@ -74,6 +75,9 @@ public final class Metrics {
     private final MeterProvider<Counter> streamDropped = counter("stream.dropped.events");
     private final MeterProvider<Timer> firstEvent = timer("stream.first.event", CHECK);
     private final MeterProvider<Counter> rejected = counter("admission.rejected");
+    private final MeterProvider<Counter> signalsPosted = counter("signals.posted");
+    private final MeterProvider<Counter> signalsDropped = counter("signals.dropped");
+    private final MeterProvider<Counter> signalsReopened = counter("signals.reopened");
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
     private final AtomicInteger sse = streams("sse");
@@ -188,6 +192,11 @@ public final class Metrics {
         fenceLost.withTags(NO_TAGS).increment();
     }
 
+    /** @param outcome {@code delivered} or {@code failed} */
+    public void announced(String outcome) {
+        announcements.withTags("outcome", outcome).increment();
+    }
+
     /** A run was given up, as nodes died of it. */
     public void runPoisoned() {
         poisoned.withTags(NO_TAGS).increment();
@@ -282,6 +291,21 @@ public final class Metrics {
     /** @param reason overload, rate_limit, budget or draining */
     public void admissionRejected(String reason) {
         rejected.withTags("reason", refusals.value(reason)).increment();
+    }
+
+    /** Messages to other nodes that were taken. */
+    public void signalsPosted(int messages) {
+        signalsPosted.withTags(NO_TAGS).increment(messages);
+    }
+
+    /** Signals to other nodes that were given up: these find out by polling. */
+    public void signalsDropped(int signals) {
+        signalsDropped.withTags(NO_TAGS).increment(signals);
+    }
+
+    /** The link to the other nodes broke, or could not be opened, and is tried again. */
+    public void signalsReopened() {
+        signalsReopened.withTags(NO_TAGS).increment();
     }
 
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */

@@ -2,6 +2,7 @@ package io.taskpilot.tool;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.taskpilot.run.StorableText;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
@@ -40,13 +41,10 @@ record Answer(int status, @Nullable String redirectedTo, String body, boolean cu
     }
 
     private static Answer of(HttpClientResponse response, Buffer body, boolean more) {
-        var text = body.toString(UTF_8).replace('\u0000', '\uFFFD');
-        var end = Math.min(MAX_CHARS, text.length());
-        if (end < text.length() && Character.isHighSurrogate(text.charAt(end - 1))) {
-            end--;
-        }
-        var cut = more || end < text.length();
-        return new Answer(response.statusCode(), response.getHeader("Location"), text.substring(0, end), cut);
+        var text = StorableText.clean(body.toString(UTF_8));
+        var kept = StorableText.cut(text, MAX_CHARS);
+        var cut = more || kept.length() < text.length();
+        return new Answer(response.statusCode(), response.getHeader("Location"), kept, cut);
     }
 
     /** What the agent is told. */

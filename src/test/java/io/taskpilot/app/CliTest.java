@@ -170,6 +170,15 @@ class CliTest {
     }
 
     @Test
+    void aRestoredDatabaseIsMigratedAndThenItsRunsAreParked() {
+        command.environment.put("TASKPILOT_POSTGRES_URL", "postgresql://u:p@db/x");
+
+        var end = command.run("migrate", "--restored");
+
+        assertThat(end.out()).endsWith("migrations\n1 unfinished run will ask a person before going on\n");
+    }
+
+    @Test
     void clientsSayWhenThereIsNoServer() {
         var end = command.run("approvals");
 

@@ -267,6 +267,8 @@ final class AsyncApiTest {
                 new RunEvent.ApprovalDecided(ID, ApprovalAnswer.EXPIRED, "keeper", List.of(), "expired", null),
                 new RunEvent.ApprovalDecided(
                         ID, ApprovalAnswer.MARK_DONE, "k", List.of("approver"), "", Map.of("a", 1)),
+                new RunEvent.ApprovalDecided(
+                        ID, ApprovalAnswer.EDIT, "k", List.of("approver"), "", null, Map.of("title", "Deck")),
                 new RunEvent.ToolStarted("call_1", "create_task", "run:call_1", Instant.EPOCH, false, true),
                 new RunEvent.ToolCompleted("call_1", "create_task", false, null, List.of()),
                 new RunEvent.ToolCompleted(

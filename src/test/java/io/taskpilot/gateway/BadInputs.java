@@ -89,6 +89,21 @@ public final class BadInputs {
         });
         var answer = "/v1/approvals/apr_" + UNKNOWN + "/answer";
         post("an answer of nobody's", answer, "{\"answer\": \"maybe\"}", 400, "caller-invalid", "/answer");
+        post("an edit without arguments", answer, "{\"answer\": \"edit\"}", 400, "caller-invalid", "/arguments");
+        post(
+                "an edit into nothing",
+                answer,
+                "{\"answer\": \"edit\", \"arguments\": []}",
+                400,
+                "caller-invalid",
+                "/arguments");
+        post(
+                "arguments that change nothing",
+                answer,
+                "{\"answer\": \"approve\", \"arguments\": {}}",
+                400,
+                "caller-invalid",
+                "/arguments");
         post("an expiry by hand", answer, "{\"answer\": \"expired\"}", 400, "caller-invalid", "/answer");
         post(
                 "a result of an approval",

@@ -85,7 +85,14 @@ final class AnyEvent {
     }
 
     private static Arbitrary<RunEvent> answered() {
-        return combine(ids(), Arbitraries.of(ApprovalAnswer.class), texts(), strings(), texts(), json().injectNull(0.3))
+        return combine(
+                        ids(),
+                        Arbitraries.of(ApprovalAnswer.class),
+                        texts(),
+                        strings(),
+                        texts(),
+                        json().injectNull(0.3),
+                        objects().injectNull(0.5))
                 .as(RunEvent.ApprovalDecided::new);
     }
 
