@@ -7,6 +7,7 @@ import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.engine.Announcer;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
@@ -59,13 +60,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The composition root: everything is built here, by hand, in the order it depends on each other. */
 public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
-    private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
@@ -75,8 +76,9 @@ public final class Server {
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
-    private URI url = URI.create("");
+    private @Nullable URI url;
     private URI managementUrl = URI.create("");
+    private volatile Runnable hurry = () -> {};
 
     private Server(TaskPilotConfig config) {
         this.config = config;
@@ -151,8 +153,18 @@ public final class Server {
                 metrics);
         announce(vertx, blocking, database, metrics);
         var loops = Runtime.getRuntime().availableProcessors();
-        closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
-        engine.start(loops, config.postgres().url() == null).await();
+        var sole = config.postgres().url() == null;
+        closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
+        engine.start(loops, sole).await();
+        var serves = config.roles().contains(Role.GATEWAY);
+        if (config.roles().size() == 1) {
+            engines.add("%-11s %s"
+                    .formatted(
+                            "role",
+                            serves
+                                    ? "gateway only: accepts runs, and leaves them to nodes with the role agents"
+                                    : "agents only: drives runs, and answers on the management port alone"));
+        }
 
         var gateway = new Gateway(
                 vertx,
@@ -165,10 +177,20 @@ public final class Server {
                 health,
                 metrics,
                 version.number());
-        closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
-        gateway.start(loops).recover(this::portsInUse).await();
-        url = url(config.http().host(), gateway.port());
+        closer.add("gateway", CLOSE, gateway::close);
+        gateway.start(serves ? loops : 0).recover(this::portsInUse).await();
+        var accept = sole ? Duration.ZERO : config.drain().accept(); // a sole server has nobody to accept for
+        var grace = config.drain().grace();
+        closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
+            log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
+            return Future.join(gateway.drain(accept), engine.drain(grace)).mapEmpty();
+        });
+        hurry = () -> {
+            gateway.hurry();
+            engine.hurry();
+        };
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
+        url = serves ? url(config.http().host(), gateway.port()) : null;
 
         watch(vertx, database);
         health.states().keySet().forEach(name -> metrics.dependency(name, health));
@@ -362,8 +384,8 @@ public final class Server {
         return routes.substring(routes.lastIndexOf('>') + 1);
     }
 
-    /** Of the API. */
-    public URI url() {
+    /** Of the API; null without the role for it. */
+    public @Nullable URI url() {
         return url;
     }
 
@@ -382,8 +404,16 @@ public final class Server {
         return List.copyOf(engines);
     }
 
-    /** Gives runs back, tells streams to reconnect, closes in reverse; blocks, about 25 s at most. */
+    /**
+     * Drains, then closes in reverse; blocks. Takes {@code drain.accept} when there is nothing to wait for, and at most
+     * that or {@code drain.grace}, whichever is longer, and a few seconds.
+     */
     public void close() {
         closer.close();
+    }
+
+    /** Ends the waiting of {@link #close}, from another thread: what is not done is left to others. */
+    public void hurry() {
+        hurry.run();
     }
 }

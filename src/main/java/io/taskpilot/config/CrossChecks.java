@@ -2,6 +2,7 @@ package io.taskpilot.config;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -43,6 +44,10 @@ final class CrossChecks {
         }
         if (config.roles().size() == 1 && config.postgres().url() == null) {
             in.mistake("roles: one alone (expected: with postgres.url, which the nodes of the other role share)");
+        }
+        if (!config.roles().contains(Role.AGENTS) && config.limits().queue() == 0) {
+            in.mistake(
+                    "limits.queue: 0 (expected: 1 or more with the role gateway alone, whose runs all wait for others)");
         }
         if (config.s3().url() != null) {
             in.need("s3.accessKey");

@@ -65,7 +65,7 @@ final class Problems {
             entry("limit-address", "Too many requests come from this address"), // said by docker/nginx/nginx.conf
             entry("limit-subscriptions", "The socket follows too many runs"),
             entry("overload-journal", "The database is away; nothing was accepted"),
-            entry("overload-runs", "This server has no room for another run"),
+            entry("overload-queue", "Too many runs wait for a server with room"),
             entry("overload-streams", "This server has no room for another stream"),
             entry("overload-draining", "This server is about to stop"),
             entry("internal-no-answer", "No server answered"), // said by docker/nginx/nginx.conf

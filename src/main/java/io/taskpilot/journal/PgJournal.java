@@ -128,6 +128,16 @@ public final class PgJournal implements Journal {
     }
 
     @Override
+    public Future<Integer> waiting(int max) {
+        return nodes.waiting(max).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<List<UUID>> overdue(int max) {
+        return nodes.overdue(max).recover(PgErrors::failed);
+    }
+
+    @Override
     public Future<List<UUID>> expiredApprovals(int max) {
         return database.shared()
                 .run(EXPIRED_APPROVALS, Tuple.of(max))

@@ -41,7 +41,7 @@ public final class Metrics {
     private final Label tokenTypes = Label.of("input", "output", "cache_read", "reasoning");
     private final Label transports = Label.of("sse", "websocket");
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
-    private final Label refusals = Label.of("overload", "rate_limit", "budget", "draining");
+    private final Label refusals = Label.of("overload", "queue", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
     private final Label rails = Label.upTo(100);
     private final Label models = Label.upTo(50);
@@ -125,6 +125,19 @@ public final class Metrics {
     public void workflowActive(String name, Supplier<Number> active) {
         Gauge.builder("taskpilot.workflow.active", active).tag("workflow", name).register(registry);
         Gauge.builder("taskpilot.admission.in.flight", active).register(registry);
+    }
+
+    /**
+     * @param depth accepted runs that wait for a node, as far as this one knows, read at every scrape
+     * @param queue how many may
+     * @param runs how many this node drives at a time
+     */
+    public void admission(Supplier<Number> depth, int queue, int runs) {
+        Gauge.builder("taskpilot.admission.queue.depth", depth).register(registry);
+        Gauge.builder("taskpilot.admission.limit", () -> queue)
+                .tag("of", "queue")
+                .register(registry);
+        Gauge.builder("taskpilot.admission.limit", () -> runs).tag("of", "runs").register(registry);
     }
 
     /** @param outcome {@code success} or {@code error} */
@@ -288,7 +301,7 @@ public final class Metrics {
         firstEvent.withTags("transport", transports.value(transport)).record(waited);
     }
 
-    /** @param reason overload, rate_limit, budget or draining */
+    /** @param reason overload, queue, rate_limit, budget or draining */
     public void admissionRejected(String reason) {
         rejected.withTags("reason", refusals.value(reason)).increment();
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** The whole server in this process, on a database of its own and on free ports. */
 final class TestServer implements AutoCloseable {
@@ -28,6 +29,7 @@ final class TestServer implements AutoCloseable {
         environment.put("TASKPILOT_HTTP_PORT", "0");
         environment.put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
         environment.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
+        environment.put("TASKPILOT_DRAIN_ACCEPT", "0s");
         environment.putAll(settings);
         var here = Path.of("").toAbsolutePath();
         var sources = new Sources(Map.of(), environment, null, List.of(here.resolve("conf")), here);
@@ -35,11 +37,11 @@ final class TestServer implements AutoCloseable {
     }
 
     ApiUser user() {
-        return new ApiUser(server.url());
+        return new ApiUser(Objects.requireNonNull(server.url()));
     }
 
     String url() {
-        return server.url().toString();
+        return String.valueOf(server.url());
     }
 
     String managementUrl() {

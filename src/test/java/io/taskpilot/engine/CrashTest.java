@@ -253,6 +253,7 @@ class CrashTest {
         return new EngineSettings(
                 "test",
                 10,
+                1_000,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5),
