@@ -185,7 +185,8 @@ public final class Server {
         var grace = config.drain().grace();
         closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
             log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
-            return Future.join(gateway.drain(accept, listeners::close), engine.drain(grace)).mapEmpty();
+            return Future.join(gateway.drain(accept, listeners::close), engine.drain(grace))
+                    .mapEmpty();
         });
         hurry = () -> {
             gateway.hurry();
