@@ -23,6 +23,7 @@ import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
+import io.taskpilot.gateway.Listeners;
 import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
@@ -84,6 +85,7 @@ public final class Server {
 
     private final TaskPilotConfig config;
     private final UnaryOperator<Journal> around;
+    private final Listeners listeners = new Listeners();
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
@@ -210,7 +212,8 @@ public final class Server {
         var grace = config.drain().grace();
         closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
             log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
-            return Future.join(gateway.drain(accept), engine.drain(grace)).mapEmpty();
+            return Future.join(gateway.drain(accept, listeners::close), engine.drain(grace))
+                    .mapEmpty();
         });
         hurry = () -> {
             gateway.hurry();
@@ -277,7 +280,7 @@ public final class Server {
         }
     }
 
-    private static Vertx vertx(Metrics metrics) {
+    private Vertx vertx(Metrics metrics) {
         var labels = EnumSet.of(
                 Label.HTTP_METHOD,
                 Label.HTTP_CODE,
@@ -291,7 +294,8 @@ public final class Server {
                 .addDisabledMetricsCategory(
                         MetricsDomain.NET_CLIENT.toCategory()); // PostgreSQL's: each pool has its own
         return Vertx.builder()
-                .with(new VertxOptions().setPreferNativeTransport(true).setMetricsOptions(options))
+                .with(new VertxOptions().setMetricsOptions(options))
+                .withTransport(listeners.transport())
                 .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
                 .build();
     }

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.function.Executable;
 public final class BadInputs {
     /** Of this moment: an old one would be one that has expired. */
     private static final UUID UNKNOWN = Ids.at(System.currentTimeMillis(), new Random());
+
     private static final String RUN = "/v1/runs";
 
     private final Client client;
