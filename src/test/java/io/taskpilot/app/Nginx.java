@@ -128,13 +128,19 @@ final class Nginx implements AutoCloseable {
     static int freePort() throws IOException {
         for (var tries = 0; tries < 100; tries++) {
             var port = ThreadLocalRandom.current().nextInt(LOWEST_PORT, EPHEMERAL_PORTS);
-            try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-                return socket.getLocalPort();
-            } catch (IOException taken) {
-                continue;
+            if (isFree(port)) {
+                return port;
             }
         }
         throw new IOException("no port from %d to %d is free".formatted(LOWEST_PORT, EPHEMERAL_PORTS));
+    }
+
+    private static boolean isFree(int port) {
+        try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException taken) {
+            return false;
+        }
     }
 
     private static boolean accepts(int port) {
