@@ -96,7 +96,7 @@ final class SseStream {
     }
 
     private void leave(Tail tail) {
-        if (!outlet.isLost()) {
+        if (!outlet.isLost() && !response.ended()) { // the last event may have gone out since the drain began
             response.write(RECONNECT);
         }
         tail.close();

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /** People who submit runs, watch them in two ways at once, answer approvals and change their minds. */
 final class Load implements AutoCloseable {
+    private static final List<Way> WAYS = List.of(Way.values());
     private static final long BACK_OFF_MILLIS = 150;
     private static final List<String> REQUESTS = List.of(
             "Create a low priority task \"Chaos %d\"",
@@ -100,7 +101,7 @@ final class Load implements AutoCloseable {
     void follow(String runId) throws InterruptedException {
         var random = ThreadLocalRandom.current();
         var first = new Watcher(cluster, runId, Way.SSE, event -> react(runId, event), () -> givenUp);
-        var second = new Watcher(cluster, runId, Way.values()[random.nextInt(3)], event -> {}, () -> givenUp);
+        var second = new Watcher(cluster, runId, WAYS.get(random.nextInt(WAYS.size())), event -> {}, () -> givenUp);
         runToSightings.put(runId, List.of(first.sighting(), second.sighting()));
         people(second);
         if (random.nextInt(12) == 0) {
