@@ -62,6 +62,8 @@ public final class Server {
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
+    private static final int OPA_WAITING = 4_096;
+    private static final Duration WARM_UP = Duration.ofSeconds(2);
     private static final long HEALTH_MILLIS = 500;
 
     private final TaskPilotConfig config;
@@ -120,7 +122,7 @@ public final class Server {
         });
         var reader = new PgRunReader(database, null);
 
-        var policy = policy(vertx, blocking);
+        var policy = policy(vertx, blocking, metrics);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
         use("guardrails", "embedded (model-free rails only)");
         var tools = tools(vertx, reader, blocking);
@@ -208,19 +210,31 @@ public final class Server {
                 .build();
     }
 
-    private PolicyEngine policy(Vertx vertx, BlockingIo blocking) {
+    private PolicyEngine policy(Vertx vertx, BlockingIo blocking, Metrics metrics) {
         var opa = config.opa().url();
         if (opa != null) {
-            var http = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS));
-            closer.add("opa", CLOSE, http::close);
-            use("opa", "OPA server at " + opa.getAuthority());
-            return new WatchedPolicy(
-                    new OpaServerEngine(http, opa, config.policy().timeout()), health);
+            return opa(vertx, opa, metrics);
         }
         var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
                 .await();
         use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
         return embedded;
+    }
+
+    private PolicyEngine opa(Vertx vertx, URI url, Metrics metrics) {
+        var pool = new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS).setMaxWaitQueueSize(OPA_WAITING);
+        var http = vertx.createHttpClient(pool);
+        var engine = new OpaServerEngine(vertx, http, url, config.policy().timeout(), health, metrics);
+        closer.add("opa", CLOSE, () -> {
+            engine.close();
+            return http.close();
+        });
+        use("opa", "OPA server at " + url.getAuthority());
+        engine.warmUp(WARM_UP)
+                .onSuccess(revision -> log.info("policy answers revision={}", revision))
+                .otherwiseEmpty() // the engine has logged why, and goes on asking
+                .await();
+        return engine;
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {

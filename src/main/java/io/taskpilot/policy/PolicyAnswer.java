@@ -12,6 +12,7 @@ import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +25,7 @@ final class PolicyAnswer {
     private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
     static final String UNAVAILABLE = "policy-unavailable";
 
+    private static final Pattern DECISION_ID = Pattern.compile("[A-Za-z0-9._:-]{1,100}");
     private static final long MAX_TTL_SECONDS = 365L * 24 * 60 * 60;
     private static final Map<String, DecisionResult> DECISIONS = Map.of(
             "allow", DecisionResult.ALLOW,
@@ -53,9 +55,18 @@ final class PolicyAnswer {
         return defined(results.get(0));
     }
 
+    /**
+     * What a server answered.
+     *
+     * @param decisionId its name in the server's decision log; empty when it keeps none
+     */
+    record Served(JsonNode result, String decisionId) {}
+
     /** Of {@code {"result": ...}}, as a server answers; {@code {}} is an undefined rule. */
-    static JsonNode ofServer(String answer) {
-        return defined(parse(answer));
+    static Served ofServer(String answer) {
+        var whole = parse(answer);
+        var id = whole.path("decision_id").asText("");
+        return new Served(defined(whole), DECISION_ID.matcher(id).matches() ? id : "");
     }
 
     static PolicyVerdict verdict(JsonNode result) {

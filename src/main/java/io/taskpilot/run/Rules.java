@@ -62,25 +62,18 @@ final class Rules {
         var verdict = ruling.verdict();
         var call = call(run, ruling);
         if (verdict.result() == DecisionResult.REQUIRE_APPROVAL && call.isGrantedFor(verdict.approverRoles())) {
-            return with(verdict, DecisionResult.ALLOW, verdict.rule(), "approved by a person");
+            return verdict.as(DecisionResult.ALLOW, verdict.rule(), "approved by a person");
         }
         if (verdict.result() != DecisionResult.ALLOW || call.isGrantedFor(List.of())) {
             return verdict;
         }
         if (run.request().requireApproval()) {
-            return with(
-                    verdict, DecisionResult.REQUIRE_APPROVAL, "request.require_approval", "the request asks for it");
+            return verdict.as(DecisionResult.REQUIRE_APPROVAL, "request.require_approval", "the request asks for it");
         }
         if (ruling.call().tool().equals(Workflow.CREATE_TASK) && !reviewed) {
-            return with(
-                    verdict, DecisionResult.REQUIRE_APPROVAL, "proposal.mismatch", "it is not the reviewed proposal");
+            return verdict.as(DecisionResult.REQUIRE_APPROVAL, "proposal.mismatch", "it is not the reviewed proposal");
         }
         return verdict;
-    }
-
-    private static PolicyVerdict with(PolicyVerdict verdict, DecisionResult result, String rule, String reason) {
-        return new PolicyVerdict(
-                result, rule, List.of(reason), verdict.revision(), verdict.approverRoles(), verdict.approvalTtl());
     }
 
     static boolean isReviewed(RunState run, ToolCall call) {

@@ -291,6 +291,13 @@ public final class Metrics {
                 .register(registry);
     }
 
+    /** @param state 0 closed, 1 half open, 2 open; read at every scrape */
+    public void circuit(String name, Supplier<Number> state) {
+        Gauge.builder("taskpilot.circuit.state", state)
+                .tag("dependency", dependencies.value(name))
+                .register(registry);
+    }
+
     private static double isUp(HealthRegistry health, String name) {
         var state = health.states().get(name);
         return state == null || state.level() == HealthRegistry.Level.DOWN ? 0 : 1;

@@ -10,7 +10,11 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.HealthRegistry.Level;
+import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
@@ -25,6 +29,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -49,6 +55,7 @@ class OpaServerEngineTest {
     Path directory;
 
     private final Vertx vertx = Vertx.vertx();
+    private final HealthRegistry health = new HealthRegistry();
     private volatile Consumer<HttpServerRequest> behaviour = answers(200, ALLOW);
     private OpaServerEngine engine = at("http://127.0.0.1:1");
     private int port;
@@ -109,6 +116,13 @@ class OpaServerEngineTest {
                         .putHeader("Location", "/")
                         .end()),
                 Arguments.of("HTML", answers(200, "<html>")),
+                Arguments.of("a wrong type", answers(200, ALLOW.replace("\"allow\"", "true"))),
+                Arguments.of("a list", answers(200, "[" + ALLOW + "]")),
+                Arguments.of("10 MB", answers(200, ALLOW + " ".repeat(10_000_000))),
+                Arguments.of(
+                        "10 MB of an allow",
+                        answers(200, ALLOW.replace("\"r\"", "\"" + "r".repeat(10_000_000) + "\""))),
+                Arguments.of("a slow drip", (Consumer<HttpServerRequest>) OpaServerEngineTest::drip),
                 Arguments.of("an empty body", answers(200, "")),
                 Arguments.of("a closed connection", (Consumer<HttpServerRequest>)
                         request -> request.connection().close()),
@@ -124,6 +138,90 @@ class OpaServerEngineTest {
 
         behaviour = answers(200, ALLOW);
         assertThat(decide().await(5, SECONDS).result()).as("after " + name).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    @Test
+    void aLostConnectionIsTriedOnceMoreAndNoOftener() throws Exception {
+        var asked = new AtomicInteger();
+        behaviour = request -> {
+            if (asked.incrementAndGet() == 1) {
+                request.connection().close();
+            } else {
+                request.response().end(ALLOW);
+            }
+        };
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+        assertThat(asked).hasValue(2);
+
+        behaviour = request -> {
+            asked.incrementAndGet();
+            request.connection().close();
+        };
+        assertUnavailable(decide());
+        assertThat(asked).hasValue(4);
+    }
+
+    @Test
+    void anAnswerIsNeverAskedForAgain() throws Exception {
+        for (var status : List.of(200, 429, 500, 503)) {
+            var asked = new AtomicInteger();
+            behaviour = request -> {
+                asked.incrementAndGet();
+                request.response().setStatusCode(status).end("{}");
+            };
+
+            assertUnavailable(decide());
+            assertThat(asked).as("questions answered with %d", status).hasValue(1);
+        }
+    }
+
+    @Test
+    void itsNameForTheDecisionIsKept() throws Exception {
+        behaviour = answers(200, ALLOW.replaceFirst("\\{", "{\"decision_id\": \"4ca636c1-55e4\", "));
+        assertThat(decide().await(5, SECONDS).decisionId()).isEqualTo("4ca636c1-55e4");
+
+        behaviour = answers(200, ALLOW.replaceFirst("\\{", "{\"decision_id\": \"two words\", "));
+        assertThat(decide().await(5, SECONDS).decisionId()).isEmpty();
+    }
+
+    @Test
+    void aServerThatIsGoneIsLeftAloneAndFoundAgainWithoutARun() throws Exception {
+        var asked = new AtomicInteger();
+        behaviour = request -> {
+            asked.incrementAndGet();
+            request.connection().close();
+        };
+        for (var i = 0; i < 40; i++) {
+            assertUnavailable(decide());
+        }
+        assertThat(asked.get()).isBetween(10, 39);
+        assertThat(health.states().get("opa").level()).isEqualTo(Level.DOWN);
+
+        behaviour = answers(200, ALLOW);
+        eventually(() -> health.states().get("opa").level() == Level.UP);
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    @Test
+    void whatAQuestionCausesKeepsNoOtherFromBeingAsked() throws Exception {
+        for (var wrong : List.of(answers(500, "{}"), answers(400, "{}"), answers(200, "{}"))) {
+            behaviour = wrong;
+            for (var i = 0; i < 10; i++) {
+                assertUnavailable(decide());
+            }
+            behaviour = answers(200, ALLOW);
+            assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+        }
+    }
+
+    @Test
+    void warmUpTellsTheRevisionAndAFailedOneGoesOn() throws Exception {
+        assertThat(engine.warmUp(LONGEST).await(5, SECONDS)).isEqualTo("7");
+
+        behaviour = answers(200, "{}"); // it runs, and has not loaded the policy yet
+        assertUnavailable(engine.warmUp(LONGEST));
+        behaviour = answers(200, ALLOW);
+        eventually(() -> health.states().get("opa").level() == Level.UP);
     }
 
     @Test
@@ -187,7 +285,8 @@ class OpaServerEngineTest {
     }
 
     private OpaServerEngine at(String server) {
-        return new OpaServerEngine(vertx.createHttpClient(), URI.create(server), LONGEST);
+        return new OpaServerEngine(
+                vertx, vertx.createHttpClient(), URI.create(server), LONGEST, health, new Metrics("1", "test"));
     }
 
     private Future<PolicyVerdict> decide() {
@@ -206,6 +305,30 @@ class OpaServerEngineTest {
         request.response()
                 .putHeader("Content-Length", String.valueOf(ALLOW.length()))
                 .write(ALLOW.substring(0, 20));
+    }
+
+    private void eventually(BooleanSupplier condition) throws Exception {
+        var seen = Promise.<Void>promise();
+        var timer = vertx.setPeriodic(20, unused -> {
+            if (condition.getAsBoolean()) {
+                seen.tryComplete();
+            }
+        });
+        seen.future().await(10, SECONDS);
+        vertx.cancelTimer(timer);
+    }
+
+    /** A byte now and then, for longer than anybody waits. */
+    private static void drip(HttpServerRequest request) {
+        var response = request.response().putHeader("Content-Length", String.valueOf(ALLOW.length()));
+        var sent = new AtomicInteger();
+        var timer = Vertx.currentContext().owner().setPeriodic(100, unused -> {
+            if (sent.get() < ALLOW.length() && !response.closed()) {
+                response.write(ALLOW.substring(sent.get(), sent.incrementAndGet()));
+            }
+        });
+        response.exceptionHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
+        response.closeHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
     }
 
     private static int unusedPort() throws IOException {
