@@ -27,6 +27,7 @@ import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
 import io.taskpilot.policy.OpaServerEngine;
+import io.taskpilot.policy.ShadowedPolicy;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
@@ -122,7 +123,7 @@ public final class Server {
         });
         var reader = new PgRunReader(database, null);
 
-        var policy = policy(vertx, blocking, metrics);
+        var policy = shadowed(policy(vertx, blocking, metrics), vertx, metrics);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
         use("guardrails", "embedded (model-free rails only)");
         var tools = tools(vertx, reader, blocking);
@@ -219,6 +220,20 @@ public final class Server {
                 .await();
         use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
         return embedded;
+    }
+
+    /** The policy itself, or beside it the one on trial. */
+    private PolicyEngine shadowed(PolicyEngine policy, Vertx vertx, Metrics metrics) {
+        var candidate = config.policy().candidate();
+        if (config.policy().mode() != TaskPilotConfig.Policy.Mode.SHADOW || candidate == null) {
+            return policy;
+        }
+        var own = new BlockingIo(vertx, "policy-candidate", 1);
+        closer.add("policy-candidate", CLOSE, own::close);
+        var shadowed = ShadowedPolicy.open(policy, candidate, own, metrics).await();
+        engines.add("%-11s revision %s, on trial: recorded, decides nothing"
+                .formatted("candidate", shadowed.candidateRevision()));
+        return shadowed;
     }
 
     private PolicyEngine opa(Vertx vertx, URI url, Metrics metrics) {

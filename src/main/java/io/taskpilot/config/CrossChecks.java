@@ -2,6 +2,7 @@ package io.taskpilot.config;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.Policy;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -47,6 +48,9 @@ final class CrossChecks {
         if (config.s3().url() != null) {
             in.need("s3.accessKey");
             in.need("s3.secretKey");
+        }
+        if (config.policy().mode() == Policy.Mode.SHADOW) {
+            in.need("policy.candidate");
         }
         checkPostgres(config.postgres().url());
         config.tools().webhooks().forEach(this::checkWebhook);

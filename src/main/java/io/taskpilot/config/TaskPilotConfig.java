@@ -182,8 +182,23 @@ public record TaskPilotConfig(
         TELL
     }
 
-    /** @param timeout of one decision */
-    public record Policy(OnError onError, OnDeny onDeny, Duration timeout) {}
+    /**
+     * @param timeout of one decision
+     * @param candidate a directory with a built policy; needed in mode {@code SHADOW}, not read in another
+     */
+    public record Policy(
+            OnError onError,
+            OnDeny onDeny,
+            Duration timeout,
+            Mode mode,
+            @Nullable Path candidate) {
+        /** What is asked. The policy decides in both. */
+        public enum Mode {
+            ENFORCE,
+            /** A candidate is asked too, and what it says is recorded. */
+            SHADOW
+        }
+    }
 
     /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
     public record Opa(@Nullable URI url) {}

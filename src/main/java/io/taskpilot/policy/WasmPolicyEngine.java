@@ -28,15 +28,17 @@ public final class WasmPolicyEngine implements PolicyEngine {
 
     private final PolicyModule module;
     private final BlockingIo blocking;
+    private final int onLoopBytes;
     private final int decision;
     private final int offered;
 
     // As many as ever evaluated at the same moment: one per event loop, and those of the blocking door.
     private final Deque<PolicyInstance> idle = new ConcurrentLinkedDeque<>();
 
-    private WasmPolicyEngine(PolicyModule module, BlockingIo blocking) {
+    private WasmPolicyEngine(PolicyModule module, BlockingIo blocking, int onLoopBytes) {
         this.module = module;
         this.blocking = blocking;
+        this.onLoopBytes = onLoopBytes;
         decision = module.entrypoint(DECISION);
         offered = module.entrypoint(OFFERED);
         idle.push(module.instantiate());
@@ -51,7 +53,13 @@ public final class WasmPolicyEngine implements PolicyEngine {
     }
 
     static Future<WasmPolicyEngine> open(Path directory, BlockingIo blocking, int maxPages) {
-        return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, maxPages), blocking));
+        return blocking.run(
+                () -> new WasmPolicyEngine(PolicyModule.load(directory, maxPages), blocking, ON_LOOP_BYTES));
+    }
+
+    /** For a policy nobody has reason to trust yet: everything is evaluated on the blocking door. */
+    static Future<WasmPolicyEngine> openOffLoop(Path directory, BlockingIo blocking) {
+        return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, MAX_PAGES), blocking, 0));
     }
 
     /** The revision the module was built with. */
@@ -79,7 +87,7 @@ public final class WasmPolicyEngine implements PolicyEngine {
     }
 
     private Future<String> evaluate(int entrypoint, byte[] input) {
-        return input.length > ON_LOOP_BYTES
+        return input.length > onLoopBytes
                 ? blocking.run(() -> evaluateHere(entrypoint, input))
                 : Future.succeededFuture(evaluateHere(entrypoint, input));
     }

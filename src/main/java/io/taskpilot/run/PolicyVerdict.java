@@ -25,7 +25,7 @@ public record PolicyVerdict(
         String decisionId,
         @Nullable Candidate candidate) {
 
-    /** @param revision empty when it gave no verdict */
+    /** @param result {@code ERROR} when it gave no verdict in time */
     public record Candidate(DecisionResult result, String rule, String revision) {}
 
     public PolicyVerdict {
