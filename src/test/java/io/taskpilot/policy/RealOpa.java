@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /** The real {@code opa}: of $OPA, the PATH, or the cache of {@code .ci/run}. */
-final class RealOpa {
+public final class RealOpa {
     static final String MISSING = "there is no opa: set OPA to its path";
 
     private static final JsonMapper JSON = new JsonMapper();
@@ -27,7 +27,7 @@ final class RealOpa {
     }
 
     /** Empty when there is none, unless TASKPILOT_REQUIRE_TOOLS is true: then it throws. */
-    static Optional<RealOpa> installed() {
+    public static Optional<RealOpa> installed() {
         var found = candidates().filter(Files::isExecutable).findFirst();
         if (found.isEmpty() && "true".equals(System.getenv("TASKPILOT_REQUIRE_TOOLS"))) {
             throw new AssertionError(MISSING);
@@ -35,7 +35,7 @@ final class RealOpa {
         return found.map(RealOpa::new);
     }
 
-    static RealOpa installedOrSkip() {
+    public static RealOpa installedOrSkip() {
         return installed().orElseGet(() -> abort(MISSING));
     }
 
@@ -53,12 +53,12 @@ final class RealOpa {
     }
 
     /** Builds {@code policy.wasm} into a directory, with the script that builds the shipped one. */
-    void build(Path directory) throws IOException, InterruptedException {
+    public void build(Path directory) throws IOException, InterruptedException {
         run(List.of("scripts/build-policy", directory.toString()));
     }
 
     /** A server with the Rego and data of a directory; its log goes to {@code log}. The caller stops the process. */
-    Process serve(Path directory, int port, Path log) throws IOException {
+    public Process serve(Path directory, int port, Path log) throws IOException {
         var command = List.of(
                 binary.toString(),
                 "run",
