@@ -74,7 +74,7 @@ public final class OpaServerEngine implements PolicyEngine {
                 NAME,
                 BREAKER,
                 System::nanoTime,
-                (from, to) -> log.info("circuit changed dependency={} from={} to={}", NAME, from, to));
+                (from, to) -> log.warn("circuit changed dependency={} from={} to={}", NAME, from, to));
         metrics.circuit(NAME, () -> breaker.state().ordinal());
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.taskpilot.resilience.Breaker;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
@@ -90,7 +91,9 @@ final class PolicyAnswer {
         if (cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE)) {
             return Future.failedFuture(failure);
         }
-        log.warn("policy gave no verdict cause={}", cause.toString());
+        if (!Breaker.isRefusal(cause)) { // thousands a second during an outage that was logged when it began
+            log.warn("policy gave no verdict cause={}", cause.toString());
+        }
         return Future.failedFuture(Failure.unavailable(UNAVAILABLE, "policy gave no verdict", cause));
     }
 

@@ -63,6 +63,8 @@ public final class Breaker {
     /** @param epoch counts changes of state and probes: a call that began in another one says nothing about this one */
     private record Circuit(State state, long epoch, long since, int inARow, Half earlier, Half current) {}
 
+    private static final String REFUSED = "overload-circuit-open";
+
     private final String name;
     private final Settings settings;
     private final LongSupplier nanos;
@@ -80,6 +82,11 @@ public final class Breaker {
         this.nanos = nanos;
         this.changed = changed;
         circuit = new AtomicReference<>(closed(0, nanos.getAsLong()));
+    }
+
+    /** True for the failure of a call that was not made. */
+    public static boolean isRefusal(Throwable cause) {
+        return cause instanceof Failure failure && failure.slug().equals(REFUSED);
     }
 
     public State state() {
@@ -101,7 +108,7 @@ public final class Breaker {
         var epoch = admit();
         if (epoch < 0) {
             var detail = "%s did not answer; it is asked again within %d ms".formatted(name, settings.pause.toMillis());
-            return Future.failedFuture(Failure.overloaded("overload-circuit-open", detail, settings.pause));
+            return Future.failedFuture(Failure.overloaded(REFUSED, detail, settings.pause));
         }
         return Future.<Void>succeededFuture()
                 .compose(unused -> call.get())
