@@ -11,7 +11,6 @@ import io.taskpilot.policy.RealOpa;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -118,7 +117,7 @@ class OpaOutageTest {
     @Test
     void theServerStartsWithoutItAndRunsOnceItIsThere() throws Exception {
         RealOpa.installedOrSkip();
-        port = unusedPort();
+        port = RealOpa.unusedPort();
         try (var server = server("fail")) {
             unavailable(server.user());
             assertThat(opaHealth(server)).isEqualTo("down");
@@ -219,8 +218,10 @@ class OpaOutageTest {
         }
 
         void awaitFailure() throws Exception {
-            until(Duration.ofSeconds(60), () -> ended.stream()
-                    .anyMatch(run -> run.path("status").asText().equals("failed")));
+            until(
+                    Duration.ofSeconds(60),
+                    () -> ended.stream()
+                            .anyMatch(run -> run.path("status").asText().equals("failed")));
             await(3 * USERS);
         }
 
@@ -289,9 +290,12 @@ class OpaOutageTest {
 
     private TestServer server(String onError) throws Exception {
         return TestServer.start(Map.of(
-                "TASKPILOT_OPA_URL", "http://127.0.0.1:" + port,
-                "TASKPILOT_POLICY_ON_ERROR", onError,
-                "TASKPILOT_POLICY_TIMEOUT", "1s")); // a busy machine is no outage
+                "TASKPILOT_OPA_URL",
+                "http://127.0.0.1:" + port,
+                "TASKPILOT_POLICY_ON_ERROR",
+                onError,
+                "TASKPILOT_POLICY_TIMEOUT",
+                "1s")); // a busy machine is no outage
     }
 
     private void awaitHealth(TestServer server, String level) throws Exception {
@@ -309,22 +313,16 @@ class OpaOutageTest {
 
     private void startOpa() throws Exception {
         var opa = RealOpa.installedOrSkip();
-        port = port == 0 ? unusedPort() : port;
+        port = port == 0 ? RealOpa.unusedPort() : port;
         var started = opa.serve(Path.of("conf/policy"), port, directory.resolve("opa.log"));
         process = started;
-        until(Duration.ofSeconds(30), () -> {
-            assertThat(started.isAlive()).as("opa runs").isTrue();
-            try {
-                return get("http://127.0.0.1:" + port + "/health").statusCode() == 200;
-            } catch (IOException notYet) {
-                return false;
-            }
-        });
+        RealOpa.awaitHealthy(started, port);
     }
 
     private void signal(String name) throws Exception {
         var pid = String.valueOf(process == null ? -1 : process.pid());
-        assertThat(new ProcessBuilder("kill", "-" + name, pid).start().waitFor()).isZero();
+        assertThat(new ProcessBuilder("kill", "-" + name, pid).start().waitFor())
+                .isZero();
     }
 
     private HttpResponse<String> get(String url) throws Exception {
@@ -332,11 +330,5 @@ class OpaOutageTest {
                 .timeout(Duration.ofSeconds(5))
                 .build();
         return http.send(request, BodyHandlers.ofString());
-    }
-
-    private static int unusedPort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 }

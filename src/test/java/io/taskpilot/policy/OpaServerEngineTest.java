@@ -16,13 +16,11 @@ import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
-import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -226,7 +224,7 @@ class OpaServerEngineTest {
 
     @Test
     void aServerThatIsNotThereIsNoVerdict() throws IOException {
-        engine = at("http://127.0.0.1:" + unusedPort());
+        engine = at("http://127.0.0.1:" + RealOpa.unusedPort());
 
         assertUnavailable(decide());
     }
@@ -252,11 +250,11 @@ class OpaServerEngineTest {
     @Test
     void theRealServerGivesTheAnswersOfTheShippedPolicy() throws Exception {
         var opa = RealOpa.installedOrSkip();
-        var opaPort = unusedPort();
+        var opaPort = RealOpa.unusedPort();
         var process = opa.serve(Path.of("conf/policy"), opaPort, directory.resolve("opa.log"));
         try {
             engine = at("http://127.0.0.1:" + opaPort);
-            awaitHealthy(opaPort, process);
+            RealOpa.awaitHealthy(process, opaPort);
 
             assertThat(decide().await(5, SECONDS).rule()).isEqualTo("create_task");
             assertThat(engine.decide(Map.of("tool_name", "delete_task"), call())
@@ -268,19 +266,6 @@ class OpaServerEngineTest {
                     .isEqualTo(List.of("create_task"));
         } finally {
             process.destroyForcibly().waitFor();
-        }
-    }
-
-    private void awaitHealthy(int opaPort, Process process) throws Exception {
-        var client = vertx.createHttpClient();
-        var healthy = false;
-        while (!healthy) {
-            assertThat(process.isAlive()).as("opa runs").isTrue();
-            healthy = client.request(HttpMethod.GET, opaPort, "127.0.0.1", "/health")
-                    .compose(request -> request.send())
-                    .map(response -> response.statusCode() == 200)
-                    .otherwise(false)
-                    .await(5, SECONDS);
         }
     }
 
@@ -329,12 +314,6 @@ class OpaServerEngineTest {
         });
         response.exceptionHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
         response.closeHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
-    }
-
-    private static int unusedPort() throws IOException {
-        try (var socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
     }
 
     private static void assertUnavailable(Future<?> answer) {
