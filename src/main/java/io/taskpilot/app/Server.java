@@ -225,7 +225,7 @@ public final class Server {
     /** The policy itself, or beside it the one on trial. */
     private PolicyEngine shadowed(PolicyEngine policy, Vertx vertx, Metrics metrics) {
         var candidate = config.policy().candidate();
-        if (config.policy().mode() != TaskPilotConfig.Policy.Mode.SHADOW || candidate == null) {
+        if (config.policy().mode() != TaskPilotConfig.PolicyMode.SHADOW || candidate == null) {
             return policy;
         }
         var own = new BlockingIo(vertx, "policy-candidate", 1);

@@ -22,6 +22,7 @@ import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
 import io.taskpilot.config.TaskPilotConfig.OnError;
 import io.taskpilot.config.TaskPilotConfig.Policy;
+import io.taskpilot.config.TaskPilotConfig.PolicyMode;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.nio.file.Path;
@@ -85,7 +86,7 @@ final class ConfigReader {
                         in.get("policy.onError", oneOf(EnumSet.of(FAIL, WAIT)), "fail"),
                         in.get("policy.onDeny", oneOf(EnumSet.allOf(OnDeny.class)), "reject"),
                         in.get("policy.timeout", duration("10ms", "10s"), "250ms"),
-                        in.get("policy.mode", oneOf(EnumSet.allOf(Policy.Mode.class)), "enforce"),
+                        in.get("policy.mode", oneOf(EnumSet.allOf(PolicyMode.class)), "enforce"),
                         in.find("policy.candidate", path())),
                 new TaskPilotConfig.Opa(in.find("opa.url", url())),
                 guardrails(),

@@ -2,7 +2,7 @@ package io.taskpilot.config;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Llm;
-import io.taskpilot.config.TaskPilotConfig.Policy;
+import io.taskpilot.config.TaskPilotConfig.PolicyMode;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -49,7 +49,7 @@ final class CrossChecks {
             in.need("s3.accessKey");
             in.need("s3.secretKey");
         }
-        if (config.policy().mode() == Policy.Mode.SHADOW) {
+        if (config.policy().mode() == PolicyMode.SHADOW) {
             in.need("policy.candidate");
         }
         checkPostgres(config.postgres().url());

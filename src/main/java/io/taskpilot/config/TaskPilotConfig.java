@@ -182,6 +182,13 @@ public record TaskPilotConfig(
         TELL
     }
 
+    /** What is asked. The policy decides in both. */
+    public enum PolicyMode {
+        ENFORCE,
+        /** A candidate is asked too, and what it says is recorded. */
+        SHADOW
+    }
+
     /**
      * @param timeout of one decision
      * @param candidate a directory with a built policy; needed in mode {@code SHADOW}, not read in another
@@ -190,15 +197,8 @@ public record TaskPilotConfig(
             OnError onError,
             OnDeny onDeny,
             Duration timeout,
-            Mode mode,
-            @Nullable Path candidate) {
-        /** What is asked. The policy decides in both. */
-        public enum Mode {
-            ENFORCE,
-            /** A candidate is asked too, and what it says is recorded. */
-            SHADOW
-        }
-    }
+            PolicyMode mode,
+            @Nullable Path candidate) {}
 
     /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
     public record Opa(@Nullable URI url) {}

@@ -75,7 +75,7 @@ public final class OpaServerEngine implements PolicyEngine {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.warn("circuit changed dependency={} from={} to={}", NAME, from, to));
-        metrics.circuit(NAME, () -> breaker.state().ordinal());
+        metrics.circuit(NAME, () -> breaker.state().level());
     }
 
     @Override

@@ -42,7 +42,7 @@ public final class ShadowedPolicy implements PolicyEngine {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.info("circuit changed dependency=candidate from={} to={}", from, to));
-        metrics.circuit("candidate", () -> breaker.state().ordinal());
+        metrics.circuit("candidate", () -> breaker.state().level());
     }
 
     /**

@@ -2,6 +2,7 @@ package io.taskpilot.resilience;
 
 import io.vertx.core.Future;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -14,14 +15,25 @@ import java.util.function.Supplier;
  * loops; the state changes only when somebody calls.
  */
 public final class Breaker {
-    /** The ordinal is the value of the metric. */
+    /** How much it lets through. */
     public enum State {
         /** Every call is made. */
-        CLOSED,
+        CLOSED(0),
         /** One call is under way to find out; the rest are refused. */
-        HALF_OPEN,
+        HALF_OPEN(1),
         /** Every call is refused. */
-        OPEN
+        OPEN(2);
+
+        private final int level;
+
+        State(int level) {
+            this.level = level;
+        }
+
+        /** The value of the metric: 0 closed, 1 half open, 2 open. */
+        public int level() {
+            return level;
+        }
     }
 
     /** What the end of a call says about the dependency. */
@@ -90,7 +102,7 @@ public final class Breaker {
     }
 
     public State state() {
-        return circuit.get().state;
+        return now().state;
     }
 
     /** Makes the call if the circuit lets it through; any failure of it counts. */
@@ -118,7 +130,7 @@ public final class Breaker {
     /** The epoch the call belongs to, or -1 when it is refused. */
     private long admit() {
         while (true) {
-            var now = circuit.get();
+            var now = now();
             if (now.state == State.CLOSED) {
                 return now.epoch;
             }
@@ -136,7 +148,7 @@ public final class Breaker {
 
     private void ended(long epoch, Evidence evidence) {
         while (true) {
-            var now = circuit.get();
+            var now = now();
             if (now.epoch != epoch || set(now, after(now, evidence))) {
                 return;
             }
@@ -170,6 +182,10 @@ public final class Breaker {
         var calls = now.earlier.calls + now.current.calls;
         var failed = now.earlier.failed + now.current.failed;
         return now.inARow >= settings.inARow || (calls >= settings.atLeast && failed >= settings.share * calls);
+    }
+
+    private Circuit now() {
+        return Objects.requireNonNull(circuit.get()); // it never holds null, which its type can't say
     }
 
     private boolean set(Circuit from, Circuit to) {

@@ -193,13 +193,11 @@ class OpaOutageTest {
 
     /** People who ask for one task after the other. */
     private static final class Load {
-        private final ApiUser user;
         private final Queue<JsonNode> ended = new ConcurrentLinkedQueue<>();
         private final AtomicBoolean stopped = new AtomicBoolean();
         private final List<Future<?>> users = new ArrayList<>();
 
         Load(ApiUser user) {
-            this.user = user;
             var threads = Executors.newFixedThreadPool(USERS);
             for (var i = 0; i < USERS; i++) {
                 users.add(threads.submit(() -> {

@@ -66,7 +66,7 @@ class ConfigLoaderTest {
                                 OnError.FAIL,
                                 OnDeny.REJECT,
                                 Duration.ofMillis(250),
-                                TaskPilotConfig.Policy.Mode.ENFORCE,
+                                TaskPilotConfig.PolicyMode.ENFORCE,
                                 null),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
@@ -390,7 +390,7 @@ class ConfigLoaderTest {
                         OnError.WAIT,
                         OnDeny.TELL,
                         Duration.ofSeconds(1),
-                        TaskPilotConfig.Policy.Mode.SHADOW,
+                        TaskPilotConfig.PolicyMode.SHADOW,
                         Path.of("/trial")),
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
