@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class ShadowedPolicy implements PolicyEngine {
     private static final Logger log = LoggerFactory.getLogger(ShadowedPolicy.class);
-    private static final long LONGEST_MILLIS = 50;
+    private static final long LONGEST_MILLIS = 100;
     private static final Breaker.Settings BREAKER =
             new Breaker.Settings(3, 0.5, 20, Duration.ofSeconds(10), Duration.ofSeconds(10));
 
