@@ -83,6 +83,10 @@ final class Prompt {
             return Message.result(call.id(), error("policy refused the call: " + reason));
         }
         var text = Workflow.text(state.result());
+        if (!state.call().equals(call)) {
+            text = "A person changed the arguments before the call ran, to %s. Result: %s"
+                    .formatted(CanonicalJson.of(state.call().arguments()), text);
+        }
         return Message.result(call.id(), state.error() ? error(text) : text);
     }
 

@@ -10,5 +10,7 @@ import java.util.function.ToIntFunction;
  *
  * @param start a server in this process; blocks until it accepts
  * @param migrate brings the database at that URL up to date; the number of migrations that ran
+ * @param restored parks the unfinished runs of a restored database; how many there are
  */
-record Jobs(Function<TaskPilotConfig, LocalServer> start, ToIntFunction<Secret> migrate) {}
+record Jobs(
+        Function<TaskPilotConfig, LocalServer> start, ToIntFunction<Secret> migrate, ToIntFunction<Secret> restored) {}

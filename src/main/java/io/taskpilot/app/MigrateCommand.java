@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 @Command(
         name = "migrate",
@@ -13,6 +14,12 @@ final class MigrateCommand implements Callable<Integer> {
 
     @Mixin
     private ConfigOptions config = new ConfigOptions();
+
+    @Option(
+            names = "--restored",
+            description = "The database is from a backup: parks each unfinished run until a person answers continue or "
+                    + "abort. Run it before any server starts.")
+    private boolean restored;
 
     MigrateCommand(Shell shell, Jobs jobs) {
         this.shell = shell;
@@ -32,6 +39,12 @@ final class MigrateCommand implements Callable<Integer> {
                         ran == 0
                                 ? "up to date"
                                 : "up to date, after " + ran + (ran == 1 ? " migration" : " migrations"));
+        if (restored) {
+            var parked = jobs.restored().applyAsInt(url);
+            shell.out()
+                    .println("%d unfinished run%s will ask a person before going on"
+                            .formatted(parked, parked == 1 ? "" : "s"));
+        }
         return ExitCode.OK;
     }
 }

@@ -223,6 +223,7 @@ final class Timeline {
     private static String resumed(JsonNode data) {
         return switch (text(data, "cause")) {
             case "node_dead" -> "the process that drove it is gone";
+            case "restored" -> "the database is from a backup";
             case "released" -> "after a restart";
             case "answered" -> "after the answer";
             default -> text(data, "cause");

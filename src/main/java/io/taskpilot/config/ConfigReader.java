@@ -25,12 +25,14 @@ import io.taskpilot.config.TaskPilotConfig.Policy;
 import io.taskpilot.config.TaskPilotConfig.PolicyMode;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Every key, its default and its bounds, in the order of the record. */
 final class ConfigReader {
@@ -92,7 +94,9 @@ final class ConfigReader {
                 guardrails(),
                 new TaskPilotConfig.Approvals(
                         in.get("approvals.ttl", duration("1s", "30d"), "1h"),
-                        in.get("approvals.roles", names(), "approver")),
+                        in.get("approvals.roles", names(), "approver"),
+                        announcement()),
+                new TaskPilotConfig.Decisions(in.secret("decisions.chainKey", LONG)),
                 new TaskPilotConfig.Tools(webhooks()),
                 new Log(
                         in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")
@@ -154,15 +158,36 @@ final class ConfigReader {
             var at = "tools.webhooks." + name + ".";
             var url = in.find(at + "url", secretUrl());
             var secret = in.secret(at + "secret", WEBHOOK);
+            var previous = in.secret(at + "previousSecret", WEBHOOK);
             var idempotent = in.get(at + "idempotent", flag(), "false");
-            var allowPrivate = in.get(at + "allowPrivate", flag(), "false");
-            var timeout = in.get(at + "timeout", duration("1s", "60s"), "30s");
-            if (url != null && secret != null) {
-                webhooks.put(name, new Webhook(url, secret, idempotent, allowPrivate, timeout));
+            var webhook = webhook(at, url, secret, previous, idempotent);
+            if (webhook != null) {
+                webhooks.put(name, webhook);
             }
             in.need(at + "url");
             in.need(at + "secret");
         }
         return Map.copyOf(webhooks);
+    }
+
+    /** Whoever is told twice of one approval knows it by its id. */
+    private @Nullable Webhook announcement() {
+        var at = "approvals.webhook.";
+        var url = in.find(at + "url", secretUrl());
+        var secret = in.secret(at + "secret", WEBHOOK);
+        var previous = in.secret(at + "previousSecret", WEBHOOK);
+        if (url != null) {
+            in.need(at + "secret");
+        }
+        return webhook(at, url, secret, previous, true);
+    }
+
+    private @Nullable Webhook webhook(
+            String at, @Nullable URI url, @Nullable Secret secret, @Nullable Secret previous, boolean idempotent) {
+        var allowPrivate = in.get(at + "allowPrivate", flag(), "false");
+        var timeout = in.get(at + "timeout", duration("1s", "60s"), "30s");
+        return url == null || secret == null
+                ? null
+                : new Webhook(url, secret, previous, idempotent, allowPrivate, timeout);
     }
 }

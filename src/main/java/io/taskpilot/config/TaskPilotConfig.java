@@ -3,6 +3,7 @@ package io.taskpilot.config;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -35,22 +36,26 @@ public record TaskPilotConfig(
         Opa opa,
         Guardrails guardrails,
         Approvals approvals,
+        Decisions decisions,
         Tools tools,
         Log log) {
 
-    /** The same on other ports; 0 picks a free one. */
-    public TaskPilotConfig withPorts(int port, int managementPort) {
+    /**
+     * For a server that no load balancer knows: it does everything, listens on other ports (0 picks a free one), and is
+     * gone as soon as it may.
+     */
+    public TaskPilotConfig unlisted(int port, int managementPort) {
         var ports = new Http(
                 http.host, port, http.managementHost, managementPort, http.managementOnly, http.maxConnections);
         return new TaskPilotConfig(
                 environment,
                 dataDir,
                 confDir,
-                roles,
+                EnumSet.allOf(Role.class),
                 ports,
                 auth,
                 limits,
-                drain,
+                new Drain(Duration.ZERO, drain.grace),
                 postgres,
                 redis,
                 s3,
@@ -60,6 +65,7 @@ public record TaskPilotConfig(
                 opa,
                 guardrails,
                 approvals,
+                decisions,
                 tools,
                 log);
     }
@@ -212,18 +218,29 @@ public record TaskPilotConfig(
     /**
      * @param ttl where policy does not say, 1 s to 30 days
      * @param roles who may answer, where policy does not say
+     * @param webhook is told of each approval that waits for a person; null tells nobody
      */
-    public record Approvals(Duration ttl, List<String> roles) {}
+    public record Approvals(Duration ttl, List<String> roles, Tools.@Nullable Webhook webhook) {}
+
+    /** @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed */
+    public record Decisions(@Nullable Secret chainKey) {}
 
     /** @param webhooks destinations of {@code notify_external_system} by name; none: the tool is not offered */
     public record Tools(Map<String, Webhook> webhooks) {
         /**
          * @param secret {@code whsec_} and base64, as Standard Webhooks has it
+         * @param previousSecret signs as well, while receivers change over to {@code secret}
          * @param idempotent the receiver drops a repeated {@code webhook-id}
          * @param allowPrivate permits private and loopback addresses
          * @param timeout of a call, 1 s to 60 s
          */
-        public record Webhook(URI url, Secret secret, boolean idempotent, boolean allowPrivate, Duration timeout) {}
+        public record Webhook(
+                URI url,
+                Secret secret,
+                @Nullable Secret previousSecret,
+                boolean idempotent,
+                boolean allowPrivate,
+                Duration timeout) {}
     }
 
     /** @param format {@code null} chooses: text on a terminal, else ECS JSON */

@@ -8,16 +8,22 @@ import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Roles;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
+import io.taskpilot.run.ToolCall;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Function;
 
 /** Who may answer what, and when: the decisions of the parked append. Pure. */
 final class Approvals {
     private Approvals() {}
 
-    /** Records an answer, or throws the {@link Failure} that says why it may not be given. */
-    static Reaction answer(UUID approvalId, Answer answer) {
+    /**
+     * Records an answer, or throws the {@link Failure} that says why it may not be given.
+     *
+     * @param mistakes what is wrong with a call's arguments
+     */
+    static Reaction answer(UUID approvalId, Answer answer, Function<ToolCall, List<String>> mistakes) {
         return (run, now) -> {
             var asked = pending(run, approvalId);
             if (!now.isBefore(asked.expiresAt())) {
@@ -37,9 +43,24 @@ final class Approvals {
                         "/answer",
                         "%s (expected: one of %s)".formatted(answer.answer().word(), possible));
             }
+            if (answer.arguments() != null) {
+                refuse(mistakes.apply(asked.call().with(answer.arguments())));
+            }
             return List.of(new RunEvent.ApprovalDecided(
-                    approvalId, answer.answer(), answer.principal(), answer.roles(), answer.reason(), answer.result()));
+                    approvalId,
+                    answer.answer(),
+                    answer.principal(),
+                    answer.roles(),
+                    answer.reason(),
+                    answer.result(),
+                    answer.arguments()));
         };
+    }
+
+    private static void refuse(List<String> mistakes) {
+        if (!mistakes.isEmpty()) {
+            throw Failure.invalid("/arguments", String.join("; ", mistakes));
+        }
     }
 
     /** Records that nobody answered in time; does nothing if somebody did. */

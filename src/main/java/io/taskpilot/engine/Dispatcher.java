@@ -176,7 +176,7 @@ public final class Dispatcher {
         if (tool == null) {
             return Future.succeededFuture(refused(asked, "no such tool"));
         }
-        var mistakes = check(asked);
+        var mistakes = mistakes(asked);
         if (!mistakes.isEmpty()) {
             return Future.succeededFuture(refused(asked, "invalid arguments: " + String.join("; ", mistakes)));
         }
@@ -213,7 +213,8 @@ public final class Dispatcher {
         return ended.future().onComplete(unused -> vertx.cancelTimer(timer));
     }
 
-    private List<String> check(ToolCall call) {
+    /** What is wrong with a call's arguments by its tool's schema; nothing for a tool there is not. */
+    List<String> mistakes(ToolCall call) {
         var check = checks.get(call.tool());
         return check == null ? List.of() : check.apply(call.arguments());
     }

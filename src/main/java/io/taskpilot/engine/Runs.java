@@ -6,13 +6,17 @@ import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** What a gateway may do to runs. Futures complete on the caller's context; failures are {@code Failure}s. */
 public interface Runs {
 
-    /** Accepts a run and begins to drive it. {@code overload-*} (503) when this node has no room. */
+    /**
+     * Accepts a run, and begins to drive it unless this node is full; then it waits for any node with room. {@code
+     * overload-queue} (503) when too many wait.
+     */
     Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key);
 
     /** How many runs of {@code principal} this node drives now. Asked on any thread, for every submission. */
@@ -34,11 +38,13 @@ public interface Runs {
     /**
      * @param mayAnswerOwn only when authentication is off
      * @param result for {@code MARK_DONE}, a JSON value
+     * @param arguments for {@code EDIT}, which needs them
      */
     record Answer(
             ApprovalAnswer answer,
             String reason,
             @Nullable Object result,
+            @Nullable Map<String, Object> arguments,
             String principal,
             List<String> roles,
             boolean mayAnswerOwn) {}

@@ -47,7 +47,13 @@ final class StepPerformer {
     }
 
     Future<List<RunEvent>> check(Step.CheckText step, CallContext call) {
-        return rails.check(step.phase(), null, step.callId(), step.text(), call).map(List::of);
+        return rails.check(step.phase(), null, step.callId(), step.text(), call).map(checked -> {
+            var ofArguments = step.phase() == RailPhase.OUTPUT; // which a person edited
+            return List.of(
+                    ofArguments && checked.result() == DecisionResult.MODIFIED
+                            ? structuredAnswerChanged(checked)
+                            : checked);
+        });
     }
 
     Future<List<RunEvent>> decide(RunState run, Step.Decide step, CallContext call) {

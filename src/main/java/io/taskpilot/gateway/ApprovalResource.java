@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 /** What waits for a person, and the person's answer. */
 final class ApprovalResource {
     private static final List<String> STATUSES = List.of("pending", "answered", "expired");
-    private static final List<String> ANSWERS = List.of("approve", "reject", "retry", "mark_done", "abort");
+    private static final List<String> ANSWERS =
+            List.of("approve", "reject", "edit", "retry", "mark_done", "continue", "abort");
 
     private final Gateway gateway;
 
@@ -62,10 +63,10 @@ final class ApprovalResource {
         var in = Fields.ofBody(Endpoints.body(ctx, true));
         var reason = in.textOr("reason", "", 2_000);
         in.done();
-        return of(answer, reason, null, Endpoints.caller(ctx));
+        return of(answer, reason, null, null, Endpoints.caller(ctx));
     }
 
-    /** Reads {@code answer}, {@code reason} and {@code result}, and refuses what else is there. */
+    /** Reads {@code answer}, {@code reason}, {@code result} and {@code arguments}, and refuses what else is there. */
     static Runs.Answer read(Fields in, Caller caller) {
         var word = in.text("answer", 32);
         var reason = in.textOr("reason", "", 2_000);
@@ -76,12 +77,23 @@ final class ApprovalResource {
         if (result != null && !word.equals(ApprovalAnswer.MARK_DONE.word())) {
             in.mistake("result", "present (expected: with mark_done only)");
         }
+        var edits = word.equals(ApprovalAnswer.EDIT.word());
+        var given = in.any("arguments") != null;
+        if (given != edits) {
+            in.mistake("arguments", given ? "present (expected: with edit only)" : "missing (expected: with edit)");
+        }
+        var arguments = edits && given ? in.object("arguments") : null;
         in.done();
-        return of(ApprovalAnswer.of(word), reason, result, caller);
+        return of(ApprovalAnswer.of(word), reason, result, arguments, caller);
     }
 
-    private static Runs.Answer of(ApprovalAnswer answer, String reason, @Nullable Object result, Caller caller) {
-        return new Runs.Answer(answer, reason, result, caller.id(), caller.roles(), !caller.authenticated());
+    private static Runs.Answer of(
+            ApprovalAnswer answer,
+            String reason,
+            @Nullable Object result,
+            @Nullable Map<String, Object> arguments,
+            Caller caller) {
+        return new Runs.Answer(answer, reason, result, arguments, caller.id(), caller.roles(), !caller.authenticated());
     }
 
     private Future<Void> answer(RoutingContext ctx, Runs.Answer answer) {

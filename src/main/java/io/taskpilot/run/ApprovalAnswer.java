@@ -6,8 +6,12 @@ import java.util.Locale;
 public enum ApprovalAnswer {
     APPROVE(DecisionResult.ALLOW),
     REJECT(DecisionResult.DENY),
+    /** Other arguments for the same tool; rails and policy see them before it runs. */
+    EDIT(DecisionResult.MODIFIED),
     RETRY(DecisionResult.ALLOW),
     MARK_DONE(DecisionResult.ALLOW),
+    /** Go on, whatever has happened since the backup. */
+    CONTINUE(DecisionResult.ALLOW),
     ABORT(DecisionResult.DENY),
     EXPIRED(DecisionResult.DENY);
 

@@ -1,6 +1,7 @@
 package io.taskpilot.run;
 
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,8 @@ public record CallState(
         HELD,
         /** A person is asked. */
         ASKED,
+        /** A person gave it other arguments; rails have not seen them. */
+        EDITED,
         /** A person said yes; policy is asked again. */
         GRANTED,
         /** Its effect may have begun, and this owner waits for the answer. */
@@ -90,17 +93,28 @@ public record CallState(
     CallState answered(RunEvent.ApprovalDecided event) {
         var next = switch (event.answer()) {
             case APPROVE, RETRY -> Stage.GRANTED;
+            case EDIT -> Stage.EDITED;
             case MARK_DONE -> Stage.RETURNED;
-            case REJECT, ABORT, EXPIRED -> stage;
+            case REJECT, ABORT, EXPIRED, CONTINUE -> stage;
         };
-        return new CallState(call, next, verdict, started, event, event.result(), false);
+        return new CallState(edited(event.arguments()), next, verdict, started, event, event.result(), false);
+    }
+
+    private ToolCall edited(@Nullable Map<String, Object> arguments) {
+        return arguments == null ? call : call.with(arguments);
     }
 
     CallState returned(RunEvent.ToolCompleted event) {
         return new CallState(call, Stage.RETURNED, verdict, started, answer, event.result(), event.error());
     }
 
+    /** A rail let its new arguments, or its result, pass. */
     CallState checked(@Nullable String modified) {
+        if (stage == Stage.EDITED && modified == null) {
+            return at(Stage.GRANTED);
+        } else if (stage == Stage.EDITED) {
+            throw new IllegalStateException("%s would run with what its rail did not see".formatted(call.id()));
+        }
         return new CallState(
                 call, Stage.SETTLED, verdict, started, answer, modified == null ? result : modified, error);
     }
@@ -108,7 +122,7 @@ public record CallState(
     /** True when the person who answered holds one of the roles that policy asks for. */
     boolean isGrantedFor(List<String> roles) {
         return answer != null
-                && answer.answer().decision() == DecisionResult.ALLOW
+                && answer.answer().decision() != DecisionResult.DENY
                 && (roles.isEmpty() || Roles.anyOf(answer.roles(), roles));
     }
 }

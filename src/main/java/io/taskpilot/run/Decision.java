@@ -49,7 +49,7 @@ public record Decision(
                     decided.latencyMs());
         }
         if (event instanceof RunEvent.ApprovalDecided decided && before.asked() != null) {
-            return of(id(before, seq), before.asked(), decided);
+            return of(id(before, seq), before, before.asked(), decided);
         }
         return null;
     }
@@ -84,7 +84,8 @@ public record Decision(
                 check.latencyMs());
     }
 
-    private static Decision of(UUID id, RunEvent.ApprovalRequested asked, RunEvent.ApprovalDecided decided) {
+    private static Decision of(
+            UUID id, RunState before, RunEvent.ApprovalRequested asked, RunEvent.ApprovalDecided decided) {
         return new Decision(
                 id,
                 DecisionType.HUMAN_APPROVAL,
@@ -96,8 +97,18 @@ public record Decision(
                 asked.call().tool(),
                 asked.policyRevision(),
                 asked.digest(),
-                "answer=%s by=%s".formatted(decided.answer().word(), decided.by()),
+                context(before, asked, decided),
                 0);
+    }
+
+    /** An edited call is another call: its digest is what the answer is bound to. */
+    private static String context(RunState before, RunEvent.ApprovalRequested asked, RunEvent.ApprovalDecided decided) {
+        var answer = "answer=%s by=%s".formatted(decided.answer().word(), decided.by());
+        if (decided.arguments() == null) {
+            return answer;
+        }
+        var edited = asked.call().with(decided.arguments());
+        return answer + " digest=" + edited.digest(before.request().runId());
     }
 
     private static UUID id(RunState before, long seq) {

@@ -83,7 +83,8 @@ final class EventReader {
                         in.text("by"),
                         in.texts("roles"),
                         in.text("reason"),
-                        in.get("result"));
+                        in.get("result"),
+                        in.mapOrNull("arguments"));
             case "tool.started" ->
                 new RunEvent.ToolStarted(
                         in.text("call_id"),
@@ -240,6 +241,11 @@ final class EventReader {
             ((Map<?, ?>) Objects.requireNonNull(map.get(key), key))
                     .forEach((name, value) -> out.put((String) name, value));
             return out;
+        }
+
+        @Nullable
+        Map<String, Object> mapOrNull(String key) {
+            return has(key) ? map(key) : null;
         }
 
         Map<String, String> textMap(String key) {

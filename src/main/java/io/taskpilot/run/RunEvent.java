@@ -21,9 +21,16 @@ public sealed interface RunEvent {
     /**
      * A node took the run again.
      *
-     * @param cause {@code node_dead}, {@code released} (a drain) or {@code answered} (an approval)
+     * @param cause {@code node_dead}, {@code released} (a drain), {@code answered} (an approval), or {@link #RESTORED}:
+     *     no node took it yet, and its database is from a backup
      */
-    record Resumed(String cause) implements RunEvent {}
+    record Resumed(String cause) implements RunEvent {
+        public static final String RESTORED = "restored";
+
+        boolean isRestore() {
+            return cause.equals(RESTORED);
+        }
+    }
 
     /**
      * A guardrail's verdict on one text.
@@ -106,6 +113,7 @@ public sealed interface RunEvent {
      *
      * @param by id of the key that answered; {@code keeper} for an expiry
      * @param result for {@code MARK_DONE}: what the call is said to have returned
+     * @param arguments for {@code EDIT}: what the call is to run with instead
      */
     record ApprovalDecided(
             UUID approvalId,
@@ -113,10 +121,22 @@ public sealed interface RunEvent {
             String by,
             List<String> roles,
             String reason,
-            @Nullable Object result)
+            @Nullable Object result,
+            @Nullable Map<String, Object> arguments)
             implements RunEvent {
         public ApprovalDecided {
             roles = List.copyOf(roles);
+        }
+
+        /** An answer that leaves the call as it is. */
+        public ApprovalDecided(
+                UUID approvalId,
+                ApprovalAnswer answer,
+                String by,
+                List<String> roles,
+                String reason,
+                @Nullable Object result) {
+            this(approvalId, answer, by, roles, reason, result, null);
         }
     }
 

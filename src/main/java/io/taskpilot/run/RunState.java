@@ -27,6 +27,8 @@ public final class RunState {
     private RunEvent.@Nullable ApprovalDecided reviewAnswer;
     private RunEvent.@Nullable ApprovalRequested asked;
     private int approvals;
+    private boolean restored;
+    private Duration outOfTime = Duration.ZERO;
     private ToolCalls calls = ToolCalls.NONE;
     private List<UUID> tasks = List.of();
     private @Nullable RunEvent refusal;
@@ -68,6 +70,9 @@ public final class RunState {
         next.lastAt = recorded.at();
         for (var move : TaskMove.of(this, recorded.event())) {
             next.taskStatus = move.status();
+        }
+        if (recorded.event() instanceof RunEvent.Resumed resumed && resumed.isRestore() && asked == null) {
+            next.outOfTime = outOfTime.plus(Duration.between(lastAt, recorded.at()));
         }
         next.fold(recorded.event(), recorded.at());
         return next;
@@ -120,6 +125,7 @@ public final class RunState {
         if (event.cause().equals("node_dead")) {
             attempt++;
         }
+        restored |= event.isRestore();
         openTurn = null;
         calls = calls.inDoubt();
     }
@@ -159,7 +165,7 @@ public final class RunState {
         become(RunStatus.AWAITING_APPROVAL, at);
         asked = event;
         approvals++;
-        if (event.kind() != ApprovalKind.REVIEW) {
+        if (event.kind().isOfACall()) {
             calls = calls.with(event.call().id(), call -> call.at(CallState.Stage.ASKED));
         }
     }
@@ -176,6 +182,8 @@ public final class RunState {
         asked = null;
         if (question.kind() == ApprovalKind.REVIEW) {
             reviewAnswer = event;
+        } else if (question.kind() == ApprovalKind.RESTORED) {
+            restored = false;
         } else {
             calls = calls.with(question.call().id(), call -> call.answered(event));
         }
@@ -226,6 +234,8 @@ public final class RunState {
         copy.reviewAnswer = reviewAnswer;
         copy.asked = asked;
         copy.approvals = approvals;
+        copy.restored = restored;
+        copy.outOfTime = outOfTime;
         copy.calls = calls;
         copy.tasks = tasks;
         copy.refusal = refusal;
@@ -266,9 +276,9 @@ public final class RunState {
         return standing.parked();
     }
 
-    /** When the run times out: accepted, plus its timeout, plus the time it was parked. */
+    /** When the run times out: accepted, plus its timeout, plus the time it was parked, or lay in a backup. */
     public Instant deadline() {
-        return acceptedAt.plus(request().timeout()).plus(parked());
+        return acceptedAt.plus(request().timeout()).plus(parked()).plus(outOfTime);
     }
 
     public RunEvent.@Nullable GuardrailChecked inputCheck() {
@@ -327,6 +337,11 @@ public final class RunState {
     /** How many times people were asked. */
     public int approvals() {
         return approvals;
+    }
+
+    /** True from the restore of its database until a person says that the run may go on. */
+    public boolean isRestored() {
+        return restored;
     }
 
     /** By call id, in the order they were asked for. */

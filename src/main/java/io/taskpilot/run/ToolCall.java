@@ -16,6 +16,11 @@ public record ToolCall(String id, Agent agent, String tool, Map<String, Object> 
         return "run_" + runId + ":" + id;
     }
 
+    /** The same call with other arguments. */
+    public ToolCall with(Map<String, Object> otherArguments) {
+        return new ToolCall(id, agent, tool, otherArguments);
+    }
+
     /** SHA-256 in hex of the RFC 8785 form of run, call, agent, tool and arguments: what an approval is bound to. */
     public String digest(UUID runId) {
         return CanonicalJson.sha256(Map.of(

@@ -4,6 +4,7 @@ import io.taskpilot.run.CallState.Stage;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,9 @@ public final class Workflow {
         var refused = endings.refused(run);
         if (refused != null) {
             return new Step.Append(refused, Instant.MIN);
+        }
+        if (run.isRestored()) {
+            return new Step.Append(askAboutRestore(run));
         }
         if (run.inputCheck() == null) {
             return new Step.CheckText(RailPhase.INPUT, run.request().input(), null);
@@ -124,6 +128,12 @@ public final class Workflow {
             return new Step.CheckText(
                     RailPhase.TOOL_RESULT, text(call.result()), call.call().id());
         }
+        for (var call : at(unfinished, Stage.EDITED)) {
+            return new Step.CheckText(
+                    RailPhase.OUTPUT,
+                    CanonicalJson.of(call.call().arguments()),
+                    call.call().id());
+        }
         for (var call : at(unfinished, Stage.IN_DOUBT)) {
             return outOfDoubt(call);
         }
@@ -142,7 +152,8 @@ public final class Workflow {
         var held = at(unfinished, Stage.HELD).get(0);
         var verdict = Objects.requireNonNull(held.verdict());
         var reason = String.join("; ", verdict.reasons());
-        return new Step.Append(askAbout(run, ApprovalKind.TOOL_CALL, held.call(), verdict.rule(), reason, verdict));
+        var kind = held.started() == null ? ApprovalKind.TOOL_CALL : ApprovalKind.REPEATED_CALL;
+        return new Step.Append(askAbout(run, kind, held.call(), verdict.rule(), reason, verdict));
     }
 
     private static Step outOfDoubt(CallState call) {
@@ -212,6 +223,12 @@ public final class Workflow {
     private RunEvent askAboutReview(RunState run, TaskProposal proposal) {
         var call = new ToolCall("review", Agent.EXECUTOR, CREATE_TASK, proposal.arguments());
         return askAbout(run, ApprovalKind.REVIEW, call, "reviewer", "the reviewer asks for a person", null);
+    }
+
+    private RunEvent askAboutRestore(RunState run) {
+        var call = new ToolCall("restored", Agent.EXECUTOR, "continue_run", Map.of());
+        var reason = "the database is from a backup: what the run did after it was made is not known";
+        return askAbout(run, ApprovalKind.RESTORED, call, "run.restored", reason, null);
     }
 
     private RunEvent askAbout(

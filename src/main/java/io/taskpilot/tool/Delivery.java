@@ -2,14 +2,17 @@ package io.taskpilot.tool;
 
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Outcome;
+import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.SocketAddress;
 import java.net.InetAddress;
@@ -34,7 +37,33 @@ import org.slf4j.LoggerFactory;
  */
 final class Delivery {
     /** What all deliveries share. */
-    record Network(Vertx vertx, HttpClient client, Function<String, Future<List<InetAddress>>> resolver) {}
+    record Network(Vertx vertx, HttpClient client, Function<String, Future<List<InetAddress>>> resolver) {
+        private static final int MAX_CONNECTIONS = 256;
+        private static final int MAX_WAITING = 1024;
+        private static final long HANDSHAKE_SECONDS = 5;
+
+        static Network open(Vertx vertx, BlockingIo blocking) {
+            return open(vertx, clientOptions(), host -> blocking.run(() -> List.of(InetAddress.getAllByName(host))));
+        }
+
+        static Network open(
+                Vertx vertx, HttpClientOptions options, Function<String, Future<List<InetAddress>>> resolver) {
+            var pool = new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING);
+            return new Network(vertx, vertx.createHttpClient(options, pool), resolver);
+        }
+
+        /**
+         * A connection for each request: one that was kept open could break under the next request, and leave its
+         * outcome unknown for nothing. Nothing is followed or unpacked unasked.
+         */
+        static HttpClientOptions clientOptions() {
+            return new HttpClientOptions()
+                    .setKeepAlive(false)
+                    .setVerifyHost(true)
+                    .setSslHandshakeTimeout(HANDSHAKE_SECONDS)
+                    .setSslHandshakeTimeoutUnit(TimeUnit.SECONDS);
+        }
+    }
 
     /** A reason not to try again. */
     private static final class Forbidden extends RuntimeException {

@@ -7,17 +7,12 @@ import io.taskpilot.resilience.BlockingIo;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpClientOptions;
-import io.vertx.core.http.PoolOptions;
 import io.vertx.core.json.JsonObject;
-import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 
 /**
  * {@code notify_external_system}: a signed webhook (Standard Webhooks) to a destination of the configuration, never to a
@@ -27,9 +22,6 @@ import java.util.function.Function;
  */
 public final class WebhookTool implements Tool {
     static final String NAME = "notify_external_system";
-    private static final int MAX_CONNECTIONS = 256;
-    private static final int MAX_WAITING = 1024;
-    private static final long HANDSHAKE_SECONDS = 5;
 
     private final Spec spec;
     private final Map<String, Destination> destinations;
@@ -41,24 +33,15 @@ public final class WebhookTool implements Tool {
      * @throws IllegalArgumentException with every mistake in the destinations, a line each
      */
     public WebhookTool(Vertx vertx, BlockingIo blocking, Map<String, Webhook> webhooks) {
-        this(
-                vertx,
-                clientOptions(),
-                host -> blocking.run(() -> List.of(InetAddress.getAllByName(host))),
-                destinations(webhooks));
+        this(Delivery.Network.open(vertx, blocking), destinations(webhooks));
     }
 
-    WebhookTool(
-            Vertx vertx,
-            HttpClientOptions options,
-            Function<String, Future<List<InetAddress>>> resolver,
-            Map<String, Destination> destinations) {
+    WebhookTool(Delivery.Network network, Map<String, Destination> destinations) {
         if (destinations.isEmpty()) {
             throw new IllegalArgumentException("no webhook is configured");
         }
-        var pool = new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING);
         this.destinations = destinations;
-        network = new Delivery.Network(vertx, vertx.createHttpClient(options, pool), resolver);
+        this.network = network;
         spec = spec(destinations);
     }
 
@@ -124,17 +107,5 @@ public final class WebhookTool implements Tool {
             throw new IllegalArgumentException(String.join("\n", mistakes));
         }
         return destinations;
-    }
-
-    /**
-     * A connection for each request: one that was kept open could break under the next request, and leave its outcome
-     * unknown for nothing. Nothing is followed or unpacked unasked.
-     */
-    static HttpClientOptions clientOptions() {
-        return new HttpClientOptions()
-                .setKeepAlive(false)
-                .setVerifyHost(true)
-                .setSslHandshakeTimeout(HANDSHAKE_SECONDS)
-                .setSslHandshakeTimeoutUnit(TimeUnit.SECONDS);
     }
 }

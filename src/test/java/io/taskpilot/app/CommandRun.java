@@ -59,9 +59,13 @@ final class CommandRun {
                 Map.copyOf(environment),
                 dir,
                 null);
-        var jobs = new Jobs(start, this::migrate);
+        var jobs = new Jobs(start, this::migrate, this::restored);
         var code = new Cli(shell, jobs).run(args);
         return new End(code, out.toString(UTF_8), err.toString(UTF_8));
+    }
+
+    private int restored(Secret url) {
+        return migrated.contains(url) ? 1 : 0;
     }
 
     private int migrate(Secret url) {

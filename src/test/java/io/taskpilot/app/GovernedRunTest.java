@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.gateway.BadInputs;
+import io.taskpilot.journal.TestPostgres;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Map;
@@ -123,6 +124,57 @@ class GovernedRunTest {
     }
 
     @Test
+    void aPersonEditsACallAndRailsAndPolicySeeWhatThenRuns() throws Exception {
+        var run = user.finish("Create a high priority task \"Plan the sensitive audit\"");
+
+        assertThat(edit(run, "{\"title\": 1, \"priority\": \"low\", \"description\": \"\"}")
+                        .body())
+                .contains("/arguments")
+                .contains("title");
+        assertThat(edit(run, "{\"title\": \"Plan the audit\", \"priority\": \"low\", \"description\": \"\"}")
+                        .statusCode())
+                .isEqualTo(200);
+
+        var events = user.events(run.path("id").asText());
+        assertThat(types(events))
+                .containsSubsequence(
+                        "approval.decided", "guardrail.checked", "policy.decided", "tool.started", "run.succeeded");
+        var made = events.get(events.size() - 1).path("data").path("output").path("tasks");
+        assertThat(user.get("/v1/tasks/" + made.path(0).asText()).path("title").asText())
+                .isEqualTo("Plan the audit");
+        assertThat(made).hasSize(1);
+        var decisions = user.get("/v1/decisions?decision_type=human_approval&run_id="
+                + run.path("id").asText());
+        assertThat(decisions.path("items").path(0).path("result").asText()).isEqualTo("modified");
+    }
+
+    @Test
+    void whatAPersonEditsIntoACallIsStoppedByRailsAndPolicyAsAnAgentWouldBe() throws Exception {
+        var leaks = user.finish("Create a high priority task \"Rotate the sensitive key\"");
+        assertThat(edit(leaks, "{\"title\": \"AKIAIOSFODNN7EXAMPLE\", \"priority\": \"low\", \"description\": \"\"}")
+                        .statusCode())
+                .isEqualTo(200);
+        assertThat(types(user.events(leaks.path("id").asText())))
+                .doesNotContain("tool.started")
+                .last()
+                .isEqualTo("run.blocked");
+
+        var stillSensitive = user.finish("Create a high priority task \"File the sensitive report\"");
+        assertThat(edit(stillSensitive, "{\"title\": \"\", \"priority\": \"low\", \"description\": \"\"}")
+                        .statusCode())
+                .isEqualTo(400);
+        assertThat(edit(
+                                stillSensitive,
+                                "{\"title\": \"A sensitive one\", \"priority\": \"high\", \"description\": \"\"}")
+                        .statusCode())
+                .isEqualTo(200);
+        assertThat(types(user.events(stillSensitive.path("id").asText())))
+                .as("who edited it has approved it")
+                .last()
+                .isEqualTo("run.succeeded");
+    }
+
+    @Test
     void whatTheReviewerCannotDecideGoesToAPerson() throws Exception {
         for (var request :
                 List.of("Create a task \"Paint it\", maybe", "Create a task \"Sign\" and emit do not approve")) {
@@ -238,6 +290,26 @@ class GovernedRunTest {
                 .containsExactlyElementsOf(streamed);
     }
 
+    @Test
+    void decisionsThatWereHashedWithAKeyVerifyWithThatKeyOnly() throws Exception {
+        var database = TestPostgres.database().url().value();
+        var key = "0123456789abcdef0123456789abcdef";
+        for (var run : List.of("hashed", "verified", "hashed with another key")) {
+            var settings = Map.of(
+                    "TASKPILOT_POSTGRES_URL",
+                    database,
+                    "TASKPILOT_DECISIONS_CHAIN_KEY",
+                    run.contains("another") ? key + "x" : key);
+            try (var keyed = TestServer.start(settings)) {
+                if (run.equals("hashed")) {
+                    keyed.user().finish("Create a low priority task");
+                }
+                var broken = keyed.user().get("/v1/decisions/verify").path("broken");
+                assertThat(broken.isEmpty()).as(run).isEqualTo(!run.contains("another"));
+            }
+        }
+    }
+
     @TestFactory
     Stream<DynamicTest> badInputIsToldWhatIsWrong() throws Exception {
         return BadInputs.of(server.url());
@@ -246,6 +318,11 @@ class GovernedRunTest {
     private static HttpResponse<String> answer(JsonNode run, String word) throws Exception {
         var path = "/v1/approvals/" + run.path("approval_id").asText() + "/answer";
         return user.send("POST", path, "{\"answer\": \"" + word + "\", \"reason\": \"a test\"}");
+    }
+
+    private static HttpResponse<String> edit(JsonNode run, String arguments) throws Exception {
+        var path = "/v1/approvals/" + run.path("approval_id").asText() + "/answer";
+        return user.send("POST", path, "{\"answer\": \"edit\", \"arguments\": " + arguments + "}");
     }
 
     private static String id(String body) throws Exception {

@@ -125,6 +125,7 @@ class PolicyTrialTest {
                 config -> {
                     throw new AssertionError("started a server");
                 },
+                url -> 0,
                 url -> 0);
 
         assertThat(new Cli(shell, jobs).run(args)).as(out.toString(UTF_8)).isEqualTo(code);

@@ -71,7 +71,8 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
                                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
-                        new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver")),
+                        new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver"), null),
+                        new TaskPilotConfig.Decisions(null),
                         new TaskPilotConfig.Tools(Map.of()),
                         new Log("INFO", null)));
     }
@@ -91,7 +92,7 @@ class ConfigLoaderTest {
                 .toList();
         var known = ConfigLoader.settings().stream()
                 .map(Setting::path)
-                .filter(path -> !path.endsWith("secretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
+                .filter(path -> !path.endsWith("ecretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
                 .toList();
 
         assertThat(inFile).containsExactlyInAnyOrderElementsOf(known);
@@ -108,10 +109,15 @@ class ConfigLoaderTest {
         }
         environment.put("TASKPILOT_AUTH_SECRET", LONG_SECRET);
         environment.put("TASKPILOT_POSTGRES_URL", "postgresql://tp:pw@db:5432/tp");
+        environment.put("TASKPILOT_DECISIONS_CHAIN_KEY", LONG_SECRET);
         environment.put("TASKPILOT_LLM_API_KEY", "sk-1");
         environment.put("TASKPILOT_REDIS_URL", "redis://:pw@cache:6379/1");
         environment.put("TASKPILOT_S3_ACCESS_KEY", "AK");
         environment.put("TASKPILOT_S3_SECRET_KEY", "SK");
+        environment.put("TASKPILOT_APPROVALS_WEBHOOK_URL", "http://127.0.0.1:9/ask");
+        environment.put("TASKPILOT_APPROVALS_WEBHOOK_SECRET", WEBHOOK_SECRET);
+        environment.put("TASKPILOT_APPROVALS_WEBHOOK_PREVIOUS_SECRET", WEBHOOK_SECRET);
+        environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_PREVIOUS_SECRET", WEBHOOK_SECRET);
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_URL", "http://127.0.0.1:9/hook");
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_SECRET", WEBHOOK_SECRET);
 
@@ -264,6 +270,7 @@ class ConfigLoaderTest {
                 "roles: [agents]                                         | roles: one alone",
                 "roles: []                                               | roles: a list (expected: gateway, agents, one",
                 "s3: {url: 'http://s3:8333'}                             | s3.secretKey: missing",
+                "approvals: {webhook: {url: 'https://a/b'}}               | approvals.webhook.secret: missing",
                 "s3: {bucket: A.B}                                       | s3.bucket: 'A.B' (expected: 3 to 63",
                 "auth: {mode: keys}                                      | auth.secret: missing",
                 "auth: {secret: short}                                   | auth.secret: *** (expected: 32 characters or more)",
@@ -395,11 +402,22 @@ class ConfigLoaderTest {
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
                         new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
-                new TaskPilotConfig.Approvals(Duration.ofDays(2), List.of("boss", "night-shift")),
+                new TaskPilotConfig.Approvals(
+                        Duration.ofDays(2),
+                        List.of("boss", "night-shift"),
+                        new Webhook(
+                                URI.create("http://127.0.0.1:9/ask"),
+                                new Secret(WEBHOOK_SECRET),
+                                new Secret(WEBHOOK_SECRET),
+                                true,
+                                true,
+                                Duration.ofSeconds(6))),
+                new TaskPilotConfig.Decisions(new Secret(LONG_SECRET)),
                 new TaskPilotConfig.Tools(Map.of(
                         "pager",
                         new Webhook(
                                 URI.create("http://127.0.0.1:9/hook"),
+                                new Secret(WEBHOOK_SECRET),
                                 new Secret(WEBHOOK_SECRET),
                                 true,
                                 true,
@@ -407,7 +425,8 @@ class ConfigLoaderTest {
                 new Log("DEBUG", Log.Format.JSON));
     }
 
-    private static final String EVERY_KEY = """
+    private static final String EVERY_KEY =
+            """
             environment: production
             dataDir: /d
             confDir: .
@@ -439,15 +458,20 @@ class ConfigLoaderTest {
             guardrails:
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms
-            approvals: {ttl: 2d, roles: [boss, night-shift]}
+            approvals:
+              ttl: 2d
+              roles: [boss, night-shift]
+              webhook: {url: http://127.0.0.1:9/ask, secret: %s, previousSecret: %s, allowPrivate: true, timeout: 6s}
+            decisions: {chainKey: %s}
             tools:
               webhooks:
                 pager:
                   url: http://127.0.0.1:9/hook
                   secret: %s
+                  previousSecret: %s
                   idempotent: true
                   allowPrivate: true
                   timeout: 5s
             log: {level: debug, format: json}
-            """.formatted(LONG_SECRET, WEBHOOK_SECRET);
+            """.formatted(LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET);
 }

@@ -269,6 +269,8 @@ final class AsyncApiTest {
                 new RunEvent.ApprovalDecided(ID, ApprovalAnswer.EXPIRED, "keeper", List.of(), "expired", null),
                 new RunEvent.ApprovalDecided(
                         ID, ApprovalAnswer.MARK_DONE, "k", List.of("approver"), "", Map.of("a", 1)),
+                new RunEvent.ApprovalDecided(
+                        ID, ApprovalAnswer.EDIT, "k", List.of("approver"), "", null, Map.of("title", "Deck")),
                 new RunEvent.ToolStarted("call_1", "create_task", "run:call_1", Instant.EPOCH, false, true),
                 new RunEvent.ToolCompleted("call_1", "create_task", false, null, List.of()),
                 new RunEvent.ToolCompleted(
@@ -441,7 +443,7 @@ final class AsyncApiTest {
                     .build();
             var stream = HttpClient.newHttpClient().sendAsync(request, BodyHandlers.ofString());
             server.await("a stream", () -> server.gateway.streams().size() == 1);
-            server.gateway.drain().await();
+            server.gateway.drain(Duration.ZERO).await();
 
             var names = new ArrayList<String>();
             for (var block : stream.get(30, TimeUnit.SECONDS).body().split("\n\n", -1)) {
@@ -567,7 +569,7 @@ final class AsyncApiTest {
             }
             socket.send("nonsense");
             assertThat(refused(socket, seen).path("id").isNull()).isTrue();
-            server.gateway.drain().await();
+            server.gateway.drain(Duration.ZERO).await();
             for (var last = ""; !last.equals("reconnect"); ) {
                 var came = socket.next();
                 last = came.path("op").asText();

@@ -20,12 +20,12 @@ class MigrationsTest {
                 .limit(4)
                 .toList());
 
-        var total = 0;
+        var migrated = 0;
         for (var one : ran) {
-            total += one.get();
+            migrated += one.get() > 0 ? 1 : 0;
         }
         threads.shutdown();
-        assertThat(total).isEqualTo(1);
+        assertThat(migrated).as("nodes that found something to do").isEqualTo(1);
         assertThat(TestPostgres.query(address, "select make_partitions()")).isEqualTo("0");
         assertThat(TestPostgres.query(address, "select count(*) from pg_inherits where inhparent = 'events'::regclass"))
                 .isEqualTo("5");

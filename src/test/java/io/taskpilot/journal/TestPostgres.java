@@ -42,6 +42,13 @@ public final class TestPostgres {
         return address.withDatabase(name);
     }
 
+    /** What a backup of that database would restore; nobody may be connected to it. */
+    public static PostgresAddress copy(PostgresAddress original) {
+        var name = "copy_" + count.incrementAndGet();
+        execute(Server.POSTGRES.address(), "create database " + name + " template " + original.database());
+        return original.withDatabase(name);
+    }
+
     /** Runs statements past the journal, to look and to tamper. */
     public static void execute(PostgresAddress address, String sql) {
         try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());

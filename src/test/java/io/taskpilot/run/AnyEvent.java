@@ -13,10 +13,10 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 
 /** Generated events of every type, and JSON values as the core knows them. */
-final class AnyEvent {
+public final class AnyEvent {
     private AnyEvent() {}
 
-    static Arbitrary<RunEvent> events() {
+    public static Arbitrary<RunEvent> events() {
         return Arbitraries.oneOf(
                 accepted(),
                 Arbitraries.just(new RunEvent.Started()),
@@ -85,7 +85,14 @@ final class AnyEvent {
     }
 
     private static Arbitrary<RunEvent> answered() {
-        return combine(ids(), Arbitraries.of(ApprovalAnswer.class), texts(), strings(), texts(), json().injectNull(0.3))
+        return combine(
+                        ids(),
+                        Arbitraries.of(ApprovalAnswer.class),
+                        texts(),
+                        strings(),
+                        texts(),
+                        json().injectNull(0.3),
+                        objects().injectNull(0.5))
                 .as(RunEvent.ApprovalDecided::new);
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.taskpilot.run.RunEvent.ApprovalDecided;
 import io.taskpilot.run.RunEvent.ApprovalRequested;
 import io.taskpilot.run.RunEvent.Ended;
+import io.taskpilot.run.RunEvent.GuardrailChecked;
 import io.taskpilot.run.RunEvent.PolicyDecided;
 import io.taskpilot.run.RunEvent.Resumed;
 import io.taskpilot.run.RunEvent.ToolCompleted;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Follows one tool call through a history, and objects to what must not happen to it. */
 final class CallLife {
-    private final ToolCall call;
+    private ToolCall call;
     private final RunState end;
     private @Nullable PolicyDecided verdict;
     private @Nullable ToolStarted started;
@@ -29,6 +30,7 @@ final class CallLife {
     private boolean resumed;
     private boolean over;
     private boolean unsettled;
+    private boolean unchecked;
 
     CallLife(ToolCall call, RunState end) {
         this.call = call;
@@ -67,6 +69,8 @@ final class CallLife {
                 && isMine(request.call().id())) {
             assertThat(request.call()).isEqualTo(call);
             asked = request;
+        } else if (event instanceof GuardrailChecked check && isMine(String.valueOf(check.callId()))) {
+            unchecked &= !check.passed();
         } else if (event instanceof ApprovalDecided answer && isMine(answer)) {
             answered(answer);
         } else if (event instanceof ToolStarted start && isMine(start.callId())) {
@@ -109,6 +113,11 @@ final class CallLife {
 
     private void answered(ApprovalDecided answer) {
         answered = answer;
+        if (answer.answer() == ApprovalAnswer.EDIT) {
+            assertThat(started).as("what may have happened is not edited").isNull();
+            call = call.with(Objects.requireNonNull(answer.arguments()));
+            unchecked = true;
+        }
         retryAllowed |= answer.answer() == ApprovalAnswer.RETRY;
         if (answer.answer() == ApprovalAnswer.MARK_DONE) {
             unsettled = false;
@@ -118,6 +127,7 @@ final class CallLife {
 
     private void started(ToolStarted start, Instant at) {
         assertThat(over).as("%s is settled", id()).isFalse();
+        assertThat(unchecked).as("rails saw what was edited").isFalse();
         assertThat(Objects.requireNonNull(verdict).verdict().result()).isEqualTo(DecisionResult.ALLOW);
         assertThat(start.key()).isEqualTo(call.key(World.RUN));
         if (started != null) {
@@ -164,8 +174,11 @@ final class CallLife {
 
     private void approved(ApprovalRequested request, ApprovalDecided answer) {
         assertThat(answer.approvalId()).isEqualTo(request.approvalId());
-        assertThat(answer.answer()).isIn(ApprovalAnswer.APPROVE, ApprovalAnswer.RETRY);
-        assertThat(request.digest()).isEqualTo(call.digest(World.RUN));
+        assertThat(answer.answer()).isIn(ApprovalAnswer.APPROVE, ApprovalAnswer.RETRY, ApprovalAnswer.EDIT);
+        assertThat(request.digest()).isEqualTo(request.call().digest(World.RUN));
+        if (answer.answer() != ApprovalAnswer.EDIT) {
+            assertThat(request.call()).isEqualTo(call);
+        }
         assertThat(Roles.anyOf(answer.roles(), request.roles())).isTrue();
     }
 

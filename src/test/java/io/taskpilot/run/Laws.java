@@ -57,6 +57,7 @@ final class Laws {
         laws.parksWhileAPersonIsAsked();
         laws.lives.values().forEach(CallLife::ends);
         laws.refusalsAreFinal();
+        laws.restoredRunsAskFirst();
         laws.limitOfCallsHolds();
         laws.everyVerdictIsOneDecision();
         laws.taskFollowsItsTable();
@@ -79,6 +80,7 @@ final class Laws {
         var state = RunState.empty();
         var attempt = 1;
         var parked = Duration.ZERO;
+        var backedUp = Duration.ZERO;
         Instant since = null;
         for (var recorded : appends.stream().flatMap(List::stream).toList()) {
             var before = state;
@@ -94,11 +96,16 @@ final class Laws {
                 since = null;
             }
             since = recorded.event() instanceof ApprovalRequested ? recorded.at() : since;
+            if (since == null && isRestore(recorded.event())) {
+                backedUp = backedUp.plus(Duration.between(before.lastAt(), recorded.at()));
+            }
             assertThat(state.attempt()).isEqualTo(attempt);
             assertThat(state.parked()).isEqualTo(parked);
             assertThat(state.deadline())
-                    .isEqualTo(
-                            state.acceptedAt().plus(state.request().timeout()).plus(parked));
+                    .isEqualTo(state.acceptedAt()
+                            .plus(state.request().timeout())
+                            .plus(parked)
+                            .plus(backedUp));
         }
         var workflow = new Workflow(settings);
         assertThat(workflow.next(state)).isEqualTo(workflow.next(end));
@@ -206,7 +213,9 @@ final class Laws {
                 state = state.apply(recorded);
             }
             var last = append.get(append.size() - 1).event();
-            assertThat(state.status() == RunStatus.AWAITING_APPROVAL).isEqualTo(last instanceof ApprovalRequested);
+            var parks = last instanceof ApprovalRequested;
+            assertThat(state.status() == RunStatus.AWAITING_APPROVAL)
+                    .isEqualTo(parks || (isRestore(last) && state.asked() != null));
             for (var recorded : append) {
                 if (recorded.event() instanceof ApprovalRequested asked) {
                     assertThat(recorded.event()).isSameAs(last);
@@ -237,6 +246,25 @@ final class Laws {
             return !check.passed();
         }
         return event instanceof ApprovalDecided answer && answer.answer().decision() == DecisionResult.DENY;
+    }
+
+    /** Nothing begins between a restore and the answer of a person, though a question from before may be answered. */
+    private void restoredRunsAskFirst() {
+        var restored = false;
+        for (var event : events) {
+            restored |= isRestore(event);
+            if (event instanceof ApprovalRequested request) {
+                assertThat(request.kind() == ApprovalKind.RESTORED).isEqualTo(restored);
+            } else if (event instanceof ApprovalDecided answer && answer.answer() == ApprovalAnswer.CONTINUE) {
+                restored = false;
+            } else if (restored) {
+                assertThat(event).isNotInstanceOfAny(AgentStarted.class, ToolStarted.class, PolicyDecided.class);
+            }
+        }
+    }
+
+    private static boolean isRestore(RunEvent event) {
+        return event instanceof Resumed resumed && resumed.cause().equals(Resumed.RESTORED);
     }
 
     private void limitOfCallsHolds() {

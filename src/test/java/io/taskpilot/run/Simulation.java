@@ -104,6 +104,7 @@ final class Simulation {
                     append(List.of(new RunEvent.Resumed(what)));
                 }
             }
+            case RunEvent.Resumed.RESTORED -> append(List.of(new RunEvent.Resumed(what)));
             default ->
                 append(workflow.stop(run, RunStatus.valueOf(what), new Problem("caller-cancelled", "from outside")));
         }
@@ -130,7 +131,8 @@ final class Simulation {
             append(append.events());
         } else if (step instanceof Step.CheckText check) {
             var question = check.callId() == null ? "request" : check.callId();
-            append(List.of(world.check(check.phase(), null, check.callId(), question)));
+            var checked = world.check(check.phase(), null, check.callId(), check.phase() + " " + question);
+            append(List.of(check.phase() == RailPhase.OUTPUT ? unlessModified(checked) : checked));
         } else if (step instanceof Step.AskAgent ask) {
             append(world.ask(run, ask.agent(), ask.turn()));
         } else if (step instanceof Step.Decide decide) {
@@ -142,6 +144,23 @@ final class Simulation {
         } else if (step instanceof Step.RunTools tools) {
             append(world.run(run, tools.calls()));
         }
+    }
+
+    /** What a person edited runs as it was written, or not at all. */
+    private static RunEvent unlessModified(RunEvent.GuardrailChecked checked) {
+        return checked.result() != DecisionResult.MODIFIED
+                ? checked
+                : new RunEvent.GuardrailChecked(
+                        checked.phase(),
+                        DecisionResult.DENY,
+                        checked.rail(),
+                        checked.reason(),
+                        null,
+                        checked.callId(),
+                        null,
+                        false,
+                        checked.inputSha256(),
+                        checked.latencyMs());
     }
 
     private void await(Instant notBefore) {

@@ -16,8 +16,17 @@ import org.jspecify.annotations.Nullable;
 /** Twelve thousand runs through simulated worlds, with owners that die and clients that cancel; each must obey the laws. */
 class WorkflowLawsTest {
     /** What may happen between two appends, rarely. */
-    private static final List<String> TROUBLE =
-            List.of("node_dead", "node_dead", "node_dead", "node_dead", "released", "CANCELLED", "TIMED_OUT", "FAILED");
+    private static final List<String> TROUBLE = List.of(
+            "node_dead",
+            "node_dead",
+            "node_dead",
+            "node_dead",
+            "released",
+            "restored",
+            "restored",
+            "CANCELLED",
+            "TIMED_OUT",
+            "FAILED");
 
     @Provide
     Arbitrary<World> worlds() {
@@ -55,6 +64,8 @@ class WorkflowLawsTest {
         seen("taken over", run.run().attempt() > 1, 500);
         seen("three calls", run.run().calls().size() >= 3, 500);
         seen("retried", isAnswered(run, ApprovalAnswer.RETRY), 50);
+        seen("edited", isAnswered(run, ApprovalAnswer.EDIT), 50);
+        seen("continued after a restore", isAnswered(run, ApprovalAnswer.CONTINUE), 50);
         seen("done by hand", isAnswered(run, ApprovalAnswer.MARK_DONE), 20);
         seen("unsettled", isUnsettled(run), 100);
         seen(

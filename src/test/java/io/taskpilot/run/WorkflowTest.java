@@ -173,7 +173,7 @@ class WorkflowTest {
         var world = FINE.but("tool call_1", "repeatable")
                 .but("policy changes", "yes")
                 .but("policy call_1 again", "approver")
-                .but("answer tool_call call_1 1", "REJECT");
+                .but("answer repeated_call call_1 1", "REJECT");
         var whole = Simulation.of(world, Simulation.NONE);
         var boundary = 1;
         while (Simulation.stateAfter(whole, boundary).calls().values().stream()

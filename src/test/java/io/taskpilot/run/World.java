@@ -301,7 +301,19 @@ final class World {
                 answer == ApprovalAnswer.EXPIRED ? "keeper" : "key_2",
                 answer == ApprovalAnswer.EXPIRED ? List.of() : roles,
                 "as I see it",
-                answer == ApprovalAnswer.MARK_DONE ? Map.of("by", "hand") : null);
+                answer == ApprovalAnswer.MARK_DONE ? Map.of("by", "hand") : null,
+                answer == ApprovalAnswer.EDIT ? edited(run, asked.call()) : null);
+    }
+
+    private Map<String, Object> edited(RunState run, ToolCall call) {
+        var proposal = Objects.requireNonNull(run.proposal());
+        if (call.tool().equals(Workflow.CREATE_TASK)
+                && pick("edit " + call.id(), "proposal", "other").equals("proposal")) {
+            return proposal.arguments();
+        }
+        var arguments = new LinkedHashMap<>(call.arguments());
+        arguments.put(isExternal(call) ? "message" : "title", "edited");
+        return arguments;
     }
 
     private static int times(RunState run, RunEvent.ApprovalRequested asked) {

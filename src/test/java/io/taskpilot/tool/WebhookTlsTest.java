@@ -90,14 +90,12 @@ class WebhookTlsTest {
     private Outcome notify(String host, Receiver receiver) throws Exception {
         var secret = new Secret("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         var url = URI.create("https://" + host + ":" + receiver.port() + "/");
-        var destinations =
-                WebhookTool.destinations(Map.of("ops", new Webhook(url, secret, false, true, Duration.ofSeconds(20))));
+        var destinations = WebhookTool.destinations(
+                Map.of("ops", new Webhook(url, secret, null, false, true, Duration.ofSeconds(20))));
         var address = List.of(InetAddress.getLoopbackAddress());
-        var tool = new WebhookTool(
-                vertx,
-                WebhookTool.clientOptions().setTrustOptions(pfx()),
-                unused -> Future.succeededFuture(address),
-                destinations);
+        var options = Delivery.Network.clientOptions().setTrustOptions(pfx());
+        var network = Delivery.Network.open(vertx, options, unused -> Future.succeededFuture(address));
+        var tool = new WebhookTool(network, destinations);
         var arguments = Map.<String, Object>of("destination", "ops", "message", "done");
         var invocation = new Invocation(new UUID(0, 0), "call_1", "key", "default", arguments, null);
         var call = CallContext.ofRequest("req-1", Deadline.in(Duration.ofSeconds(20)));

@@ -1,0 +1,17 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.RunReader.ApprovalView;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+
+/** Which approvals people were not told of. Futures complete on the caller's context. */
+public interface Announcements {
+
+    /** Pending approvals that are due, at most {@code max}; nobody else gets them before {@code pause} has passed. */
+    Future<List<ApprovalView>> take(int max, Duration pause);
+
+    /** People were told. */
+    Future<Void> told(UUID approvalId);
+}

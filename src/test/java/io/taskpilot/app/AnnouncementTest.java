@@ -1,0 +1,140 @@
+package io.taskpilot.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.engine.Announcer;
+import io.taskpilot.engine.RunReader.ApprovalView;
+import io.taskpilot.journal.Database;
+import io.taskpilot.journal.PgAnnouncements;
+import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.junit.jupiter.api.Test;
+
+/** People are told of approvals that wait for them, until it was heard. */
+class AnnouncementTest {
+    private static final byte[] KEY = "a key of more than twenty-four bytes".getBytes();
+    private static final String ASKS = "Create a high priority task \"Plan the sensitive audit\"";
+
+    private record Told(String id, String timestamp, String signature, String body) {}
+
+    private final BlockingQueue<Told> told = new LinkedBlockingQueue<>();
+
+    @Test
+    void anApprovalIsAnnouncedSignedAndWithoutWhatWouldRun() throws Exception {
+        var receiver = receiver();
+        try (var server = start(TestPostgres.database(), receiver)) {
+            var run = server.user().finish(ASKS);
+
+            var announced = Objects.requireNonNull(told.poll(20, TimeUnit.SECONDS));
+
+            assertThat(announced.id()).isEqualTo(run.path("approval_id").asText());
+            assertThat(announced.signature()).isEqualTo(signature(announced));
+            assertThat(announced.body()).doesNotContain("audit");
+            var event = json(announced.body());
+            assertThat(event.path("type").asText()).isEqualTo("approval.requested");
+            assertThat(event.path("data").path("run_id").asText())
+                    .isEqualTo(run.path("id").asText());
+            assertThat(event.path("data").path("tool").asText()).isEqualTo("create_task");
+            server.user().send("POST", "/v1/approvals/" + announced.id() + "/reject", null);
+        } finally {
+            receiver.stop(0);
+        }
+    }
+
+    @Test
+    void whatWasNotHeardIsToldAgainAndWhatWasIsNot() throws Exception {
+        var database = TestPostgres.database();
+        var tries = new LinkedBlockingQueue<String>();
+        var heard = new AtomicBoolean();
+        try (var server =
+                TestServer.start(Map.of("TASKPILOT_POSTGRES_URL", database.url().value()))) {
+            var first = server.user().finish(ASKS).path("approval_id").asText();
+            var vertx = Vertx.vertx();
+            var connections = Database.open(vertx, database, 2);
+            Announcer.Sender deafOnce = (approval, call) -> {
+                tries.add(id(approval));
+                return heard.getAndSet(true) ? Future.succeededFuture() : Future.failedFuture("not heard");
+            };
+            vertx.deployVerticle(new Announcer(
+                            new PgAnnouncements(connections),
+                            deafOnce,
+                            Duration.ofMillis(100),
+                            new Metrics("test", "test")))
+                    .await();
+
+            assertThat(tries.poll(20, TimeUnit.SECONDS)).isEqualTo(first);
+            assertThat(tries.poll(20, TimeUnit.SECONDS)).isEqualTo(first);
+            var second = server.user().finish(ASKS).path("approval_id").asText();
+            assertThat(tries.poll(20, TimeUnit.SECONDS))
+                    .as("the first was heard")
+                    .isEqualTo(second);
+
+            vertx.close().await();
+        }
+    }
+
+    private static String id(ApprovalView approval) {
+        return "apr_" + approval.asked().approvalId();
+    }
+
+    private TestServer start(PostgresAddress database, HttpServer receiver) throws Exception {
+        return TestServer.start(Map.of(
+                "TASKPILOT_POSTGRES_URL",
+                database.url().value(),
+                "TASKPILOT_APPROVALS_WEBHOOK_URL",
+                "http://127.0.0.1:" + receiver.getAddress().getPort() + "/ask",
+                "TASKPILOT_APPROVALS_WEBHOOK_SECRET",
+                "whsec_" + Base64.getEncoder().encodeToString(KEY),
+                "TASKPILOT_APPROVALS_WEBHOOK_ALLOW_PRIVATE",
+                "true"));
+    }
+
+    private HttpServer receiver() throws IOException {
+        var server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/ask", this::receive);
+        server.start();
+        return server;
+    }
+
+    private void receive(HttpExchange exchange) throws IOException {
+        var headers = exchange.getRequestHeaders();
+        told.add(new Told(
+                headers.getFirst("webhook-id"),
+                headers.getFirst("webhook-timestamp"),
+                headers.getFirst("webhook-signature"),
+                new String(exchange.getRequestBody().readAllBytes())));
+        exchange.sendResponseHeaders(204, -1);
+        exchange.close();
+    }
+
+    /** As a receiver would check it, by the specification of Standard Webhooks. */
+    private static String signature(Told told) throws Exception {
+        var mac = Mac.getInstance("HmacSHA256");
+        mac.init(new SecretKeySpec(KEY, "HmacSHA256"));
+        var signed = told.id() + "." + told.timestamp() + "." + told.body();
+        return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes()));
+    }
+
+    private static JsonNode json(String text) throws IOException {
+        return ApiUser.JSON.readTree(text);
+    }
+}
