@@ -41,6 +41,9 @@ final class Cli {
                 .addSubcommand(new AnswerCommand.Other(shell))
                 .addSubcommand(
                         new CommandLine(new DecisionsCommand(shell)).addSubcommand(new DecisionsCommand.Verify(shell)))
+                .addSubcommand(new CommandLine(new PolicyCommand())
+                        .addSubcommand(new BacktestCommand(shell))
+                        .addSubcommand(new PolicyTestCommand(shell)))
                 .addSubcommand(new MigrateCommand(shell, jobs))
                 .addSubcommand(new CommandLine(new KeysCommand()).addSubcommand(new KeysCommand.Hash(shell)))
                 .addSubcommand(new CommandLine(new ConfigCommand())

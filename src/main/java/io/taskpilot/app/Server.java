@@ -40,6 +40,7 @@ import io.taskpilot.llm.OpenAiModel;
 import io.taskpilot.objects.FileObjects;
 import io.taskpilot.objects.S3Objects;
 import io.taskpilot.policy.OpaServerEngine;
+import io.taskpilot.policy.ShadowedPolicy;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
@@ -78,6 +79,8 @@ public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
+    private static final int OPA_WAITING = 4_096;
+    private static final Duration WARM_UP = Duration.ofSeconds(2);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
     private static final Duration SETTLED = Duration.ofMinutes(1);
@@ -154,7 +157,7 @@ public final class Server {
         var retention = config.retention();
         var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
-        var policy = policy(vertx, blocking);
+        var policy = shadowed(policy(vertx, blocking, metrics), vertx, metrics);
         var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
         use("guardrails", "embedded (model-free rails only)");
         var tools = tools(vertx, reader, blocking);
@@ -300,19 +303,45 @@ public final class Server {
                 .build();
     }
 
-    private PolicyEngine policy(Vertx vertx, BlockingIo blocking) {
+    private PolicyEngine policy(Vertx vertx, BlockingIo blocking, Metrics metrics) {
         var opa = config.opa().url();
         if (opa != null) {
-            var http = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS));
-            closer.add("opa", CLOSE, http::close);
-            use("opa", "OPA server at " + opa.getAuthority());
-            return new WatchedPolicy(
-                    new OpaServerEngine(http, opa, config.policy().timeout()), health);
+            return opa(vertx, opa, metrics);
         }
         var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
                 .await();
         use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
         return embedded;
+    }
+
+    /** The policy itself, or beside it the one on trial. */
+    private PolicyEngine shadowed(PolicyEngine policy, Vertx vertx, Metrics metrics) {
+        var candidate = config.policy().candidate();
+        if (config.policy().mode() != TaskPilotConfig.PolicyMode.SHADOW || candidate == null) {
+            return policy;
+        }
+        var own = new BlockingIo(vertx, "policy-candidate", 1);
+        closer.add("policy-candidate", CLOSE, own::close);
+        var shadowed = ShadowedPolicy.open(policy, candidate, own, metrics).await();
+        engines.add("%-11s revision %s, on trial: recorded, decides nothing"
+                .formatted("candidate", shadowed.candidateRevision()));
+        return shadowed;
+    }
+
+    private PolicyEngine opa(Vertx vertx, URI url, Metrics metrics) {
+        var pool = new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS).setMaxWaitQueueSize(OPA_WAITING);
+        var http = vertx.createHttpClient(pool);
+        var engine = new OpaServerEngine(vertx, http, url, config.policy().timeout(), health, metrics);
+        closer.add("opa", CLOSE, () -> {
+            engine.close();
+            return http.close();
+        });
+        use("opa", "OPA server at " + url.getAuthority());
+        engine.warmUp(WARM_UP)
+                .onSuccess(revision -> log.info("policy answers revision={}", revision))
+                .otherwiseEmpty() // the engine has logged why, and goes on asking
+                .await();
+        return engine;
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {

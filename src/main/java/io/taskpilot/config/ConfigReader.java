@@ -21,6 +21,8 @@ import io.taskpilot.config.TaskPilotConfig.Llm;
 import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
 import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Policy;
+import io.taskpilot.config.TaskPilotConfig.PolicyMode;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
@@ -82,10 +84,12 @@ final class ConfigReader {
                         in.get("retention.journal", duration("1d", "3650d"), "90d"),
                         in.get("retention.archive", duration("1d", "3650d"), "365d")),
                 llm(),
-                new TaskPilotConfig.Policy(
+                new Policy(
                         in.get("policy.onError", oneOf(EnumSet.of(FAIL, WAIT)), "fail"),
                         in.get("policy.onDeny", oneOf(EnumSet.allOf(OnDeny.class)), "reject"),
-                        in.get("policy.timeout", duration("10ms", "10s"), "250ms")),
+                        in.get("policy.timeout", duration("10ms", "10s"), "250ms"),
+                        in.get("policy.mode", oneOf(EnumSet.allOf(PolicyMode.class)), "enforce"),
+                        in.find("policy.candidate", path())),
                 new TaskPilotConfig.Opa(in.find("opa.url", url())),
                 guardrails(),
                 new TaskPilotConfig.Approvals(

@@ -2,6 +2,7 @@ package io.taskpilot.config;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.PolicyMode;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
@@ -52,6 +53,9 @@ final class CrossChecks {
         if (config.s3().url() != null) {
             in.need("s3.accessKey");
             in.need("s3.secretKey");
+        }
+        if (config.policy().mode() == PolicyMode.SHADOW) {
+            in.need("policy.candidate");
         }
         checkPostgres(config.postgres().url());
         config.tools().webhooks().forEach((name, webhook) -> checkWebhook("tools.webhooks." + name, webhook));

@@ -188,8 +188,23 @@ public record TaskPilotConfig(
         TELL
     }
 
-    /** @param timeout of one decision */
-    public record Policy(OnError onError, OnDeny onDeny, Duration timeout) {}
+    /** What is asked. The policy decides in both. */
+    public enum PolicyMode {
+        ENFORCE,
+        /** A candidate is asked too, and what it says is recorded. */
+        SHADOW
+    }
+
+    /**
+     * @param timeout of one decision
+     * @param candidate a directory with a built policy; needed in mode {@code SHADOW}, not read in another
+     */
+    public record Policy(
+            OnError onError,
+            OnDeny onDeny,
+            Duration timeout,
+            PolicyMode mode,
+            @Nullable Path candidate) {}
 
     /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
     public record Opa(@Nullable URI url) {}

@@ -52,7 +52,7 @@ final class EventQueries {
     }
 
     @SuppressWarnings("unchecked") // paths are arrays of texts and numbers
-    private static List<Artifact> artifacts(Row row) {
+    static List<Artifact> artifacts(Row row) {
         var array = (JsonArray) row.getValue("artifacts");
         if (array == null) {
             return List.of();

@@ -15,6 +15,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +28,7 @@ public final class LocalPostgres implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
     private static final String USER = "taskpilot";
     private static final int PORT_ATTEMPTS = 5;
+    private static final int PORT_LINE = 3;
 
     private final Path binaries;
     private final Path cluster;
@@ -47,8 +49,7 @@ public final class LocalPostgres implements AutoCloseable {
             init(dataDir);
         }
         stopOrphan();
-        address = new PostgresAddress(
-                "127.0.0.1", startOnFreePort(settings), "postgres", USER, password, Map.of("sslmode", "disable"));
+        address = local(startOnFreePort(settings), password);
     }
 
     /**
@@ -72,6 +73,25 @@ public final class LocalPostgres implements AutoCloseable {
             lock.close();
             throw e;
         }
+    }
+
+    /** The one that a running server has started in the directory; null when there is none. */
+    public static @Nullable PostgresAddress running(Path dataDir) throws IOException {
+        var pidFile = dataDir.resolve("postgres").resolve("postmaster.pid");
+        if (!Files.exists(pidFile)) {
+            return null;
+        }
+        var lines = Files.readAllLines(pidFile); // process, directory, start time, port, ...
+        var isAlive = ProcessHandle.of(Long.parseLong(lines.get(0).strip()))
+                .map(ProcessHandle::isAlive)
+                .orElse(false);
+        return isAlive && lines.size() > PORT_LINE
+                ? local(Integer.parseInt(lines.get(PORT_LINE).strip()), password(dataDir))
+                : null;
+    }
+
+    private static PostgresAddress local(int port, Secret password) {
+        return new PostgresAddress("127.0.0.1", port, "postgres", USER, password, Map.of("sslmode", "disable"));
     }
 
     public PostgresAddress address() {

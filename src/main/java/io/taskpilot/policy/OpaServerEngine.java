@@ -1,101 +1,168 @@
 package io.taskpilot.policy;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.PolicyEngine;
+import io.taskpilot.resilience.Breaker;
+import io.taskpilot.resilience.Breaker.Evidence;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
-import io.vertx.core.http.HttpClientRequest;
-import io.vertx.core.http.HttpClientResponse;
-import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.RequestOptions;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Asks an OPA server by its data API, one POST a question, within its time limit or what is left of the call's deadline.
- * Nothing is retried. Any answer but a 200 with a complete verdict, and OPA's 200 for an undefined rule, is a failed
- * future with {@code policy-unavailable}.
+ * A lost connection is tried once more, nothing else is. Any answer but a 200 with a complete verdict, and OPA's 200 for
+ * an undefined rule, is a failed future with {@code policy-unavailable}.
+ *
+ * <p>A server that does not answer is left alone for a second at a time by a {@link Breaker}, and asked a question of no
+ * consequence until it answers again, so that no run has to be the one that finds out. Usable from any context.
  */
 public final class OpaServerEngine implements PolicyEngine {
+    private static final Logger log = LoggerFactory.getLogger(OpaServerEngine.class);
+    private static final String NAME = "opa";
     private static final String DECISION = "/v1/data/taskpilot/tool_calls/decision";
     private static final String OFFERED = "/v1/data/taskpilot/tool_calls/offered";
+    private static final Duration PAUSE = Duration.ofSeconds(1);
+    private static final Breaker.Settings BREAKER = new Breaker.Settings(5, 0.5, 20, Duration.ofSeconds(10), PAUSE);
+    // What a proxy says when there is no server behind it. OPA's own 400 and 500 are about the question.
+    private static final Set<Integer> NOBODY_THERE = Set.of(502, 503, 504);
+    private static final Map<String, Object> NO_CALL = Map.of(
+            "tool_name",
+            "",
+            "agent_type",
+            "",
+            "parameters",
+            Map.of(),
+            "principal",
+            Map.of("id", "", "roles", List.of()));
 
-    private final HttpClient http;
-    private final String server;
+    private final Vertx vertx;
+    private final Context probes;
+    private final OpaClient client;
     private final Duration longest;
+    private final HealthRegistry health;
+    private final Breaker breaker;
+    private final AtomicBoolean probing = new AtomicBoolean();
+    private volatile boolean closed;
 
     /**
      * @param server of which only scheme, host, port and a path prefix count, as in {@code http://opa:8181}
-     * @param longest of one request
+     * @param longest of one question, the second try included
      */
-    public OpaServerEngine(HttpClient http, URI server, Duration longest) {
-        this.http = http;
-        this.server = server.toString().replaceFirst("/+$", "");
+    public OpaServerEngine(
+            Vertx vertx, HttpClient http, URI server, Duration longest, HealthRegistry health, Metrics metrics) {
+        this.vertx = vertx;
+        this.probes = vertx.getOrCreateContext();
+        this.client = new OpaClient(http, server);
         this.longest = longest;
+        this.health = health;
+        breaker = new Breaker(
+                NAME,
+                BREAKER,
+                System::nanoTime,
+                (from, to) -> log.warn("circuit changed dependency={} from={} to={}", NAME, from, to));
+        metrics.circuit(NAME, () -> breaker.state().level());
     }
 
     @Override
     public Future<PolicyVerdict> decide(Map<String, Object> input, CallContext call) {
-        return ask(DECISION, input, call, PolicyAnswer::verdict);
+        return ask(DECISION, input, call, longest, OpaServerEngine::verdict);
     }
 
     @Override
     public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
-        return ask(OFFERED, input, call, PolicyAnswer::offered);
+        return ask(OFFERED, input, call, longest, served -> PolicyAnswer.offered(served.result()));
     }
 
-    private <T> Future<T> ask(String path, Map<String, Object> input, CallContext call, Function<JsonNode, T> read) {
-        var deadline = call.deadline().within(longest);
+    /**
+     * One decision nobody needs, so that the first run does not pay for connecting. Gives the policy's revision; fails
+     * when there is no verdict, and goes on asking then.
+     */
+    public Future<String> warmUp(Duration budget) {
+        return probe(budget).map(PolicyVerdict::revision);
+    }
+
+    /** Ends the probes; what is asked after that is still answered. */
+    public void close() {
+        closed = true;
+    }
+
+    private Future<PolicyVerdict> probe(Duration budget) {
+        var call = CallContext.ofRequest("probe", Deadline.in(budget));
+        return ask(DECISION, NO_CALL, call, budget, OpaServerEngine::verdict);
+    }
+
+    private static PolicyVerdict verdict(PolicyAnswer.Served served) {
+        return PolicyAnswer.verdict(served.result()).withDecisionId(served.decisionId());
+    }
+
+    private <T> Future<T> ask(
+            String path,
+            Map<String, Object> input,
+            CallContext call,
+            Duration budget,
+            Function<PolicyAnswer.Served, T> read) {
+        var deadline = call.deadline().within(budget);
         return Future.<Void>succeededFuture()
                 .map(unused -> Buffer.buffer(PolicyAnswer.json(Map.of("input", input))))
-                .compose(body -> post(path, body, call, deadline))
+                .compose(body -> breaker.run(
+                        () -> client.post(path, body, call, deadline).map(OpaServerEngine::fromOpa),
+                        cause -> call.isAborted() ? Evidence.NONE : Evidence.FAILED))
+                .map(OpaServerEngine::ok)
                 .map(PolicyAnswer::ofServer)
                 .map(read)
+                .onSuccess(unused -> health.up(NAME, "answers"))
+                .onFailure(unused -> failed(call))
                 .recover(PolicyAnswer::none);
     }
 
-    private Future<String> post(String path, Buffer body, CallContext call, Deadline deadline) {
-        var options = new RequestOptions()
-                .setMethod(HttpMethod.POST)
-                .setAbsoluteURI(server + path)
-                .setFollowRedirects(false)
-                .setConnectTimeout(deadline.remainingMillis());
-        return http.request(options)
-                .compose(request -> exchange(request, body, call, deadline))
-                .timeout(deadline.remainingMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    /** Resets the connection or stream when the answer is late, wrong, or wanted no more. */
-    private static Future<String> exchange(
-            HttpClientRequest request, Buffer body, CallContext call, Deadline deadline) {
-        if (deadline.hasPassed() || call.isAborted()) {
-            return request.reset().compose(unused -> Future.failedFuture(PolicyAnswer.unreadable("asked too late")));
+    private static OpaClient.Reply fromOpa(OpaClient.Reply reply) {
+        if (NOBODY_THERE.contains(reply.status())) {
+            throw PolicyAnswer.unreadable("the OPA server answered " + reply.status());
         }
-        call.onAbort(request::reset);
-        return request.putHeader("Content-Type", "application/json")
-                .putHeader("X-Request-Id", call.requestId())
-                .send(body)
-                .compose(OpaServerEngine::text)
-                .timeout(deadline.remainingMillis(), TimeUnit.MILLISECONDS)
-                .onFailure(unused -> request.reset());
+        return reply;
     }
 
-    // The body is read whatever the status: only then can the connection serve the next question.
-    private static Future<String> text(HttpClientResponse response) {
-        return response.body().map(body -> {
-            if (response.statusCode() != 200) {
-                throw PolicyAnswer.unreadable("the OPA server answered " + response.statusCode());
-            }
-            return body.toString(StandardCharsets.UTF_8);
-        });
+    private static String ok(OpaClient.Reply reply) {
+        if (reply.status() != 200) {
+            throw PolicyAnswer.unreadable("the OPA server answered " + reply.status());
+        }
+        return reply.body();
+    }
+
+    private void failed(CallContext call) {
+        if (call.isAborted()) {
+            return;
+        }
+        health.down(NAME, "gives no verdict: runs fail or wait");
+        if (probing.compareAndSet(false, true)) {
+            probeLater();
+        }
+    }
+
+    /** On a context of its own: a timer of the caller's would end with the caller. */
+    private void probeLater() {
+        probes.runOnContext(unused -> vertx.setTimer(PAUSE.toMillis(), timer -> probeAgain()));
+    }
+
+    private void probeAgain() {
+        if (!closed) {
+            probing.set(false); // before it is asked: its own failure begins the next round
+            probe(longest).onSuccess(verdict -> log.info("policy answers again revision={}", verdict.revision()));
+        }
     }
 }

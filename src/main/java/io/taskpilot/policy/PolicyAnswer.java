@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.taskpilot.resilience.Breaker;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
@@ -12,6 +13,7 @@ import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +26,7 @@ final class PolicyAnswer {
     private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
     static final String UNAVAILABLE = "policy-unavailable";
 
+    private static final Pattern DECISION_ID = Pattern.compile("[A-Za-z0-9._:-]{1,100}");
     private static final long MAX_TTL_SECONDS = 365L * 24 * 60 * 60;
     private static final Map<String, DecisionResult> DECISIONS = Map.of(
             "allow", DecisionResult.ALLOW,
@@ -53,9 +56,18 @@ final class PolicyAnswer {
         return defined(results.get(0));
     }
 
+    /**
+     * What a server answered.
+     *
+     * @param decisionId its name in the server's decision log; empty when it keeps none
+     */
+    record Served(JsonNode result, String decisionId) {}
+
     /** Of {@code {"result": ...}}, as a server answers; {@code {}} is an undefined rule. */
-    static JsonNode ofServer(String answer) {
-        return defined(parse(answer));
+    static Served ofServer(String answer) {
+        var whole = parse(answer);
+        var id = whole.path("decision_id").asText("");
+        return new Served(defined(whole), DECISION_ID.matcher(id).matches() ? id : "");
     }
 
     static PolicyVerdict verdict(JsonNode result) {
@@ -79,7 +91,9 @@ final class PolicyAnswer {
         if (cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE)) {
             return Future.failedFuture(failure);
         }
-        log.warn("policy gave no verdict cause={}", cause.toString());
+        if (!Breaker.isRefusal(cause)) { // thousands a second during an outage that was logged when it began
+            log.warn("policy gave no verdict cause={}", cause.toString());
+        }
         return Future.failedFuture(Failure.unavailable(UNAVAILABLE, "policy gave no verdict", cause));
     }
 

@@ -6,12 +6,15 @@ import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.run.PolicyVerdict;
 import io.vertx.core.Future;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The policy of a directory, compiled to WebAssembly and evaluated in this process. Usable from any context. Inputs up
@@ -20,26 +23,40 @@ import java.util.function.Function;
  * with {@code policy-unavailable}.
  */
 public final class WasmPolicyEngine implements PolicyEngine {
+    private static final Logger log = LoggerFactory.getLogger(WasmPolicyEngine.class);
     private static final String DECISION = "taskpilot/tool_calls/decision";
     private static final String OFFERED = "taskpilot/tool_calls/offered";
+    private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.UTF_8);
     private static final int ON_LOOP_BYTES = 16 * 1024;
     private static final int MAX_PAGES = 1024; // of 64 KiB
     private static final int KEPT_PAGES = 64; // an instance that grew by more is not worth its memory
 
     private final PolicyModule module;
     private final BlockingIo blocking;
+    private final int onLoopBytes;
     private final int decision;
     private final int offered;
 
     // As many as ever evaluated at the same moment: one per event loop, and those of the blocking door.
     private final Deque<PolicyInstance> idle = new ConcurrentLinkedDeque<>();
 
-    private WasmPolicyEngine(PolicyModule module, BlockingIo blocking) {
+    private WasmPolicyEngine(PolicyModule module, BlockingIo blocking, int onLoopBytes) {
         this.module = module;
         this.blocking = blocking;
+        this.onLoopBytes = onLoopBytes;
         decision = module.entrypoint(DECISION);
         offered = module.entrypoint(OFFERED);
         idle.push(module.instantiate());
+        warmUp();
+    }
+
+    /** So that the first run does not pay for what is loaded at the first evaluation. */
+    private void warmUp() {
+        try {
+            evaluateHere(decision, NOTHING);
+        } catch (RuntimeException e) {
+            log.warn("policy gave no verdict at start cause={}", e.toString()); // and each run's call says so again
+        }
     }
 
     /**
@@ -51,7 +68,13 @@ public final class WasmPolicyEngine implements PolicyEngine {
     }
 
     static Future<WasmPolicyEngine> open(Path directory, BlockingIo blocking, int maxPages) {
-        return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, maxPages), blocking));
+        return blocking.run(
+                () -> new WasmPolicyEngine(PolicyModule.load(directory, maxPages), blocking, ON_LOOP_BYTES));
+    }
+
+    /** For a policy nobody has reason to trust yet: everything is evaluated on the blocking door. */
+    static Future<WasmPolicyEngine> openOffLoop(Path directory, BlockingIo blocking) {
+        return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, MAX_PAGES), blocking, 0));
     }
 
     /** The revision the module was built with. */
@@ -79,7 +102,7 @@ public final class WasmPolicyEngine implements PolicyEngine {
     }
 
     private Future<String> evaluate(int entrypoint, byte[] input) {
-        return input.length > ON_LOOP_BYTES
+        return input.length > onLoopBytes
                 ? blocking.run(() -> evaluateHere(entrypoint, input))
                 : Future.succeededFuture(evaluateHere(entrypoint, input));
     }

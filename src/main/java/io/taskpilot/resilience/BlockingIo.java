@@ -15,13 +15,19 @@ public final class BlockingIo {
     private static final long LONGEST_MINUTES = 5;
 
     private final WorkerExecutor pool;
-    private final Limiter limiter = new Limiter("blocking-io", THREADS * 64);
+    private final Limiter limiter;
 
     public BlockingIo(Vertx vertx) {
-        pool = vertx.createSharedWorkerExecutor("blocking-io", THREADS, LONGEST_MINUTES, TimeUnit.MINUTES);
+        this(vertx, "blocking-io", THREADS);
     }
 
-    /** Completes on the caller's context; fails at once with {@code overload-blocking-io} when the queue is full. */
+    /** A pool apart, for work that must not take the threads of the rest. */
+    public BlockingIo(Vertx vertx, String name, int threads) {
+        pool = vertx.createSharedWorkerExecutor(name, threads, LONGEST_MINUTES, TimeUnit.MINUTES);
+        limiter = new Limiter(name, threads * 64);
+    }
+
+    /** Completes on the caller's context; fails at once with {@code overload-} and its name when the queue is full. */
     public <T> Future<T> run(Callable<T> work) {
         return limiter.run(() -> pool.executeBlocking(work, false));
     }

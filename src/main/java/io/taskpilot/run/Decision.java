@@ -45,13 +45,27 @@ public record Decision(
                     decided.call().tool(),
                     verdict.revision(),
                     decided.inputSha256(),
-                    "call=" + decided.call().id(),
+                    context(decided),
                     decided.latencyMs());
         }
         if (event instanceof RunEvent.ApprovalDecided decided && before.asked() != null) {
             return of(id(before, seq), before, before.asked(), decided);
         }
         return null;
+    }
+
+    private static String context(RunEvent.PolicyDecided decided) {
+        var verdict = decided.verdict();
+        var context = new StringBuilder("call=").append(decided.call().id());
+        if (!verdict.decisionId().isEmpty()) {
+            context.append(" opa_decision=").append(verdict.decisionId());
+        }
+        var candidate = verdict.candidate();
+        if (candidate != null) {
+            context.append(" candidate=%s candidate_rule=%s candidate_revision=%s"
+                    .formatted(candidate.result().word(), candidate.rule(), candidate.revision()));
+        }
+        return context.toString();
     }
 
     private static Decision of(UUID id, RunEvent.GuardrailChecked check) {

@@ -148,7 +148,13 @@ final class EventReader {
                 in.texts("reasons"),
                 in.text("revision"),
                 in.texts("roles"),
-                Duration.ofSeconds(in.number("ttl_s").longValue()));
+                Duration.ofSeconds(in.number("ttl_s").longValue()),
+                in.has("decision_id") ? in.text("decision_id") : "",
+                in.has("candidate") ? candidate(in.in("candidate")) : null);
+    }
+
+    private static PolicyVerdict.Candidate candidate(In in) {
+        return new PolicyVerdict.Candidate(DecisionResult.of(in.text("result")), in.text("rule"), in.text("revision"));
     }
 
     private static TaskChange change(In in) {

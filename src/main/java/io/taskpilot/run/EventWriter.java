@@ -120,6 +120,16 @@ final class EventWriter {
                 .put("revision", verdict.revision())
                 .put("roles", verdict.approverRoles())
                 .put("ttl_s", verdict.approvalTtl().toSeconds())
+                .put("decision_id", verdict.decisionId().isEmpty() ? null : verdict.decisionId())
+                .put("candidate", verdict.candidate() == null ? null : candidate(verdict.candidate()))
+                .map;
+    }
+
+    private static Map<String, Object> candidate(PolicyVerdict.Candidate candidate) {
+        return new Out()
+                .put("result", candidate.result().word())
+                .put("rule", candidate.rule())
+                .put("revision", candidate.revision())
                 .map;
     }
 

@@ -3,9 +3,19 @@ package io.taskpilot.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 
 /** The workflow's own rules, laid over policy's answers. */
 final class Rules {
+    private static final String REQUESTED = "request.require_approval";
+    private static final String MISMATCH = "proposal.mismatch";
+
+    /** Stand in the journal in place of the rule of policy that they overruled. */
+    static final Set<String> OWN = Set.of(REQUESTED, MISMATCH);
+
+    /** The reason of an allow that policy had made depend on a person. */
+    static final String APPROVED = "approved by a person";
+
     private final boolean tellDenials;
 
     Rules(boolean tellDenials) {
@@ -62,25 +72,18 @@ final class Rules {
         var verdict = ruling.verdict();
         var call = call(run, ruling);
         if (verdict.result() == DecisionResult.REQUIRE_APPROVAL && call.isGrantedFor(verdict.approverRoles())) {
-            return with(verdict, DecisionResult.ALLOW, verdict.rule(), "approved by a person");
+            return verdict.as(DecisionResult.ALLOW, verdict.rule(), APPROVED);
         }
         if (verdict.result() != DecisionResult.ALLOW || call.isGrantedFor(List.of())) {
             return verdict;
         }
         if (run.request().requireApproval()) {
-            return with(
-                    verdict, DecisionResult.REQUIRE_APPROVAL, "request.require_approval", "the request asks for it");
+            return verdict.as(DecisionResult.REQUIRE_APPROVAL, REQUESTED, "the request asks for it");
         }
         if (ruling.call().tool().equals(Workflow.CREATE_TASK) && !reviewed) {
-            return with(
-                    verdict, DecisionResult.REQUIRE_APPROVAL, "proposal.mismatch", "it is not the reviewed proposal");
+            return verdict.as(DecisionResult.REQUIRE_APPROVAL, MISMATCH, "it is not the reviewed proposal");
         }
         return verdict;
-    }
-
-    private static PolicyVerdict with(PolicyVerdict verdict, DecisionResult result, String rule, String reason) {
-        return new PolicyVerdict(
-                result, rule, List.of(reason), verdict.revision(), verdict.approverRoles(), verdict.approvalTtl());
     }
 
     static boolean isReviewed(RunState run, ToolCall call) {

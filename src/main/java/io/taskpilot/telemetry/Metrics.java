@@ -58,6 +58,7 @@ public final class Metrics {
     private final MeterProvider<Timer> tool = timer("tool.duration", MODEL);
     private final MeterProvider<Counter> decisions = counter("decision.logs");
     private final MeterProvider<Timer> policy = timer("policy.evaluation", CHECK);
+    private final MeterProvider<Counter> candidates = counter("policy.candidate");
     private final MeterProvider<Timer> guardrail = timer("guardrail.check", CHECK);
     private final MeterProvider<Counter> blocks = counter("guardrail.blocks");
     private final MeterProvider<Timer> commit = timer("journal.commit", CHECK);
@@ -173,6 +174,18 @@ public final class Metrics {
     public void policyEvaluated(String type, String outcome, Duration took) {
         policy.withTags("decision_type", decisionTypes.value(type), "outcome", results.value(outcome))
                 .record(took);
+    }
+
+    /**
+     * What a policy on trial said beside the real one.
+     *
+     * @param verdict of the policy that decides
+     * @param candidate its verdict, or {@code error}
+     */
+    public void candidateDecided(String verdict, String candidate) {
+        candidates
+                .withTags("verdict", results.value(verdict), "candidate", results.value(candidate))
+                .increment();
     }
 
     /** @param outcome the verdict, or {@code error} */
@@ -337,6 +350,13 @@ public final class Metrics {
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */
     public void dependency(String name, HealthRegistry health) {
         Gauge.builder("taskpilot.dependency.up", health, states -> isUp(states, name))
+                .tag("dependency", dependencies.value(name))
+                .register(registry);
+    }
+
+    /** @param state 0 closed, 1 half open, 2 open; read at every scrape */
+    public void circuit(String name, Supplier<Number> state) {
+        Gauge.builder("taskpilot.circuit.state", state)
                 .tag("dependency", dependencies.value(name))
                 .register(registry);
     }

@@ -62,7 +62,12 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.S3(null, "taskpilot", "us-east-1", null, null),
                         new TaskPilotConfig.Retention(Duration.ofDays(90), Duration.ofDays(365)),
                         new Llm(null, null, null, null, Duration.ofSeconds(60), 256, new Llm.Offline(Duration.ZERO, 0)),
-                        new TaskPilotConfig.Policy(OnError.FAIL, OnDeny.REJECT, Duration.ofMillis(250)),
+                        new TaskPilotConfig.Policy(
+                                OnError.FAIL,
+                                OnDeny.REJECT,
+                                Duration.ofMillis(250),
+                                TaskPilotConfig.PolicyMode.ENFORCE,
+                                null),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
                                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
@@ -388,7 +393,12 @@ class ConfigLoaderTest {
                         Duration.ofSeconds(8),
                         9,
                         new Llm.Offline(Duration.ofSeconds(1), 0.25)),
-                new TaskPilotConfig.Policy(OnError.WAIT, OnDeny.TELL, Duration.ofSeconds(1)),
+                new TaskPilotConfig.Policy(
+                        OnError.WAIT,
+                        OnDeny.TELL,
+                        Duration.ofSeconds(1),
+                        TaskPilotConfig.PolicyMode.SHADOW,
+                        Path.of("/trial")),
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
                         new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
@@ -443,7 +453,7 @@ class ConfigLoaderTest {
               timeout: 8s
               concurrency: 9
               offline: {latency: 1s, failureRate: 0.25}
-            policy: {onError: wait, onDeny: tell, timeout: PT1S}
+            policy: {onError: wait, onDeny: tell, timeout: PT1S, mode: shadow, candidate: /trial}
             opa: {url: "http://opa:8181"}
             guardrails:
               onError: {input: wait, output: allow, toolResult: wait}

@@ -241,7 +241,9 @@ final class AsyncApiTest {
                 List.of("why"),
                 "r1",
                 List.of("approver"),
-                Duration.ofHours(1));
+                Duration.ofHours(1),
+                "4ca636c1",
+                new PolicyVerdict.Candidate(DecisionResult.DENY, "rule", "r2"));
         var samples = new ArrayList<RunEvent>(List.of(
                 new RunEvent.Accepted(request),
                 new RunEvent.Started(),

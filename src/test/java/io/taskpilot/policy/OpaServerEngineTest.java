@@ -10,21 +10,26 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.HealthRegistry.Level;
+import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
-import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -49,6 +54,7 @@ class OpaServerEngineTest {
     Path directory;
 
     private final Vertx vertx = Vertx.vertx();
+    private final HealthRegistry health = new HealthRegistry();
     private volatile Consumer<HttpServerRequest> behaviour = answers(200, ALLOW);
     private OpaServerEngine engine = at("http://127.0.0.1:1");
     private int port;
@@ -61,6 +67,7 @@ class OpaServerEngineTest {
                 .await(5, SECONDS);
         port = server.actualPort();
         engine = at("http://127.0.0.1:" + port + "/");
+        engine.warmUp(Duration.ofSeconds(20)).await(20, SECONDS); // the first question loads classes
     }
 
     @AfterEach
@@ -109,6 +116,13 @@ class OpaServerEngineTest {
                         .putHeader("Location", "/")
                         .end()),
                 Arguments.of("HTML", answers(200, "<html>")),
+                Arguments.of("a wrong type", answers(200, ALLOW.replace("\"allow\"", "true"))),
+                Arguments.of("a list", answers(200, "[" + ALLOW + "]")),
+                Arguments.of("10 MB", answers(200, ALLOW + " ".repeat(10_000_000))),
+                Arguments.of(
+                        "10 MB of an allow",
+                        answers(200, ALLOW.replace("\"r\"", "\"" + "r".repeat(10_000_000) + "\""))),
+                Arguments.of("a slow drip", (Consumer<HttpServerRequest>) OpaServerEngineTest::drip),
                 Arguments.of("an empty body", answers(200, "")),
                 Arguments.of("a closed connection", (Consumer<HttpServerRequest>)
                         request -> request.connection().close()),
@@ -127,8 +141,92 @@ class OpaServerEngineTest {
     }
 
     @Test
+    void aLostConnectionIsTriedOnceMoreAndNoOftener() throws Exception {
+        var asked = new AtomicInteger();
+        behaviour = request -> {
+            if (asked.incrementAndGet() == 1) {
+                request.connection().close();
+            } else {
+                request.response().end(ALLOW);
+            }
+        };
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+        assertThat(asked).hasValue(2);
+
+        behaviour = request -> {
+            asked.incrementAndGet();
+            request.connection().close();
+        };
+        assertUnavailable(decide());
+        assertThat(asked).hasValue(4);
+    }
+
+    @Test
+    void anAnswerIsNeverAskedForAgain() throws Exception {
+        for (var status : List.of(200, 429, 500, 503)) {
+            var asked = new AtomicInteger();
+            behaviour = request -> {
+                asked.incrementAndGet();
+                request.response().setStatusCode(status).end("{}");
+            };
+
+            assertUnavailable(decide());
+            assertThat(asked).as("questions answered with %d", status).hasValue(1);
+        }
+    }
+
+    @Test
+    void itsNameForTheDecisionIsKept() throws Exception {
+        behaviour = answers(200, ALLOW.replaceFirst("\\{", "{\"decision_id\": \"4ca636c1-55e4\", "));
+        assertThat(decide().await(5, SECONDS).decisionId()).isEqualTo("4ca636c1-55e4");
+
+        behaviour = answers(200, ALLOW.replaceFirst("\\{", "{\"decision_id\": \"two words\", "));
+        assertThat(decide().await(5, SECONDS).decisionId()).isEmpty();
+    }
+
+    @Test
+    void aServerThatIsGoneIsLeftAloneAndFoundAgainWithoutARun() throws Exception {
+        var asked = new AtomicInteger();
+        behaviour = request -> {
+            asked.incrementAndGet();
+            request.connection().close();
+        };
+        for (var i = 0; i < 40; i++) {
+            assertUnavailable(decide());
+        }
+        assertThat(asked.get()).isBetween(10, 39);
+        assertThat(level()).isEqualTo(Level.DOWN);
+
+        behaviour = answers(200, ALLOW);
+        eventually(() -> level() == Level.UP);
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    @Test
+    void whatAQuestionCausesKeepsNoOtherFromBeingAsked() throws Exception {
+        for (var wrong : List.of(answers(500, "{}"), answers(400, "{}"), answers(200, "{}"))) {
+            behaviour = wrong;
+            for (var i = 0; i < 10; i++) {
+                assertUnavailable(decide());
+            }
+            behaviour = answers(200, ALLOW);
+            assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+        }
+    }
+
+    @Test
+    void warmUpTellsTheRevisionAndAFailedOneGoesOn() throws Exception {
+        assertThat(engine.warmUp(LONGEST).await(5, SECONDS)).isEqualTo("7");
+
+        behaviour = answers(200, "{}"); // it runs, and has not loaded the policy yet
+        assertUnavailable(engine.warmUp(LONGEST));
+        behaviour = answers(200, ALLOW);
+        eventually(() -> level() == Level.UP);
+    }
+
+    @Test
     void aServerThatIsNotThereIsNoVerdict() throws IOException {
-        engine = at("http://127.0.0.1:" + unusedPort());
+        engine = at("http://127.0.0.1:" + RealOpa.unusedPort());
 
         assertUnavailable(decide());
     }
@@ -154,11 +252,11 @@ class OpaServerEngineTest {
     @Test
     void theRealServerGivesTheAnswersOfTheShippedPolicy() throws Exception {
         var opa = RealOpa.installedOrSkip();
-        var opaPort = unusedPort();
+        var opaPort = RealOpa.unusedPort();
         var process = opa.serve(Path.of("conf/policy"), opaPort, directory.resolve("opa.log"));
         try {
             engine = at("http://127.0.0.1:" + opaPort);
-            awaitHealthy(opaPort, process);
+            RealOpa.awaitHealthy(process, opaPort);
 
             assertThat(decide().await(5, SECONDS).rule()).isEqualTo("create_task");
             assertThat(engine.decide(Map.of("tool_name", "delete_task"), call())
@@ -173,21 +271,13 @@ class OpaServerEngineTest {
         }
     }
 
-    private void awaitHealthy(int opaPort, Process process) throws Exception {
-        var client = vertx.createHttpClient();
-        var healthy = false;
-        while (!healthy) {
-            assertThat(process.isAlive()).as("opa runs").isTrue();
-            healthy = client.request(HttpMethod.GET, opaPort, "127.0.0.1", "/health")
-                    .compose(request -> request.send())
-                    .map(response -> response.statusCode() == 200)
-                    .otherwise(false)
-                    .await(5, SECONDS);
-        }
+    private Level level() {
+        return Objects.requireNonNull(health.states().get("opa")).level();
     }
 
     private OpaServerEngine at(String server) {
-        return new OpaServerEngine(vertx.createHttpClient(), URI.create(server), LONGEST);
+        return new OpaServerEngine(
+                vertx, vertx.createHttpClient(), URI.create(server), LONGEST, health, new Metrics("1", "test"));
     }
 
     private Future<PolicyVerdict> decide() {
@@ -208,10 +298,28 @@ class OpaServerEngineTest {
                 .write(ALLOW.substring(0, 20));
     }
 
-    private static int unusedPort() throws IOException {
-        try (var socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
+    private void eventually(BooleanSupplier condition) throws Exception {
+        var seen = Promise.<Void>promise();
+        var timer = vertx.setPeriodic(20, unused -> {
+            if (condition.getAsBoolean()) {
+                seen.tryComplete();
+            }
+        });
+        seen.future().await(10, SECONDS);
+        vertx.cancelTimer(timer);
+    }
+
+    /** A byte now and then, for longer than anybody waits. */
+    private static void drip(HttpServerRequest request) {
+        var response = request.response().putHeader("Content-Length", String.valueOf(ALLOW.length()));
+        var sent = new AtomicInteger();
+        var timer = Vertx.currentContext().owner().setPeriodic(100, unused -> {
+            if (sent.get() < ALLOW.length() && !response.closed()) {
+                response.write(ALLOW.substring(sent.get(), sent.incrementAndGet()));
+            }
+        });
+        response.exceptionHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
+        response.closeHandler(unused -> Vertx.currentContext().owner().cancelTimer(timer));
     }
 
     private static void assertUnavailable(Future<?> answer) {

@@ -8,13 +8,23 @@ import com.fasterxml.jackson.databind.node.NullNode;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeoutException;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Builders;
@@ -48,6 +58,12 @@ class PolicyAgreementTest {
     @SuppressWarnings("NullAway.Init")
     private static WasmPolicyEngine wasm;
 
+    @SuppressWarnings("NullAway.Init")
+    private static Process process;
+
+    @SuppressWarnings("NullAway.Init")
+    private static OpaServerEngine server;
+
     static final class NeedsOpa implements SkipExecutionHook {
         @Override
         public SkipResult shouldBeSkipped(LifecycleContext context) {
@@ -59,10 +75,23 @@ class PolicyAgreementTest {
     static void open() throws Exception {
         opa = RealOpa.installed().orElseThrow();
         wasm = WasmPolicyEngine.open(POLICY, new BlockingIo(vertx)).await(30, SECONDS);
+        var log = Files.createTempFile("opa", ".log");
+        log.toFile().deleteOnExit();
+        var port = RealOpa.unusedPort();
+        process = opa.serve(POLICY, port, log);
+        RealOpa.awaitHealthy(process, port);
+        server = new OpaServerEngine(
+                vertx,
+                vertx.createHttpClient(),
+                URI.create("http://127.0.0.1:" + port),
+                Duration.ofSeconds(10),
+                new HealthRegistry(),
+                new Metrics("1", "test"));
     }
 
     @AfterContainer
     static void close() throws Exception {
+        process.destroyForcibly().waitFor();
         vertx.close().await(10, SECONDS);
     }
 
@@ -80,6 +109,72 @@ class PolicyAgreementTest {
             seen.check(DecisionResult.ALLOW).count(times -> times > 100);
             seen.check(DecisionResult.REQUIRE_APPROVAL).count(times -> times > 5);
         });
+    }
+
+    /** Through the engines themselves: what one takes and the other refuses is a difference too. */
+    @Property(tries = 6, shrinking = ShrinkingMode.BOUNDED, edgeCases = EdgeCasesMode.NONE)
+    void aRealServerAnswersAlike(
+            @ForAll("inputs") @Size(60) List<Map<String, Object>> cases,
+            @ForAll("oddities") @Size(40) List<Map<String, Object>> oddities) {
+        for (var input : cases) {
+            assertSame(input);
+        }
+        for (var input : oddities) {
+            assertSame(input);
+        }
+    }
+
+    private static void assertSame(Map<String, Object> input) {
+        var call = CallContext.ofRequest("req_1", Deadline.in(Duration.ofSeconds(10)));
+        assertThat(outcome(server.decide(input, call)))
+                .as("decision on %s", input)
+                .isEqualTo(outcome(wasm.decide(input, call)));
+        assertThat(outcome(server.offered(input, call)))
+                .as("offer on %s", input)
+                .isEqualTo(outcome(wasm.offered(input, call)));
+    }
+
+    private static String outcome(Future<?> answer) {
+        try {
+            return String.valueOf(answer.await(10, SECONDS));
+        } catch (Failure failure) {
+            return failure.slug();
+        } catch (TimeoutException late) {
+            return "late";
+        }
+    }
+
+    /** Inputs nobody sends: fields of any kind, names that are hard to write, values that are deep or long. */
+    @Provide
+    Arbitrary<List<Map<String, Object>>> oddities() {
+        var names = Arbitraries.of(
+                "tool_name",
+                "agent_type",
+                "parameters",
+                "tools",
+                "approval",
+                "",
+                "\u0000",
+                "a\"b",
+                "\ud83d\ude80",
+                "__proto__");
+        Arbitrary<Object> deep = Arbitraries.integers().between(1, 200).map(depth -> {
+            Object inner = "deep";
+            for (var level = 0; level < depth; level++) {
+                inner = level % 2 == 0 ? List.of(inner) : Map.of("parameters", inner);
+            }
+            return inner;
+        });
+        Arbitrary<Object> large = Arbitraries.of(
+                "x".repeat(100_000),
+                Collections.nCopies(2_000, "create_task"),
+                new BigDecimal("123456789012345678901234567890.5"),
+                new BigInteger("9".repeat(40)),
+                -0.0,
+                1e-320,
+                "\uffff\u2028");
+        var values = Arbitraries.oneOf(anyJson(), tools().map(name -> name), deep, large);
+        return Arbitraries.maps(names, values).ofMaxSize(6).list();
     }
 
     private static void assertAlike(Map<String, Object> input, JsonNode expected) throws Exception {

@@ -131,17 +131,19 @@ class PolicyAnswerTest {
     @ParameterizedTest
     @ValueSource(strings = {"{}", "'create_task'", "['create_task', 1]", "[['create_task']]", "['']", "true", "null"})
     void anOfferIsAListOfNames(String answer) {
-        assertUnavailable(() -> PolicyAnswer.offered(PolicyAnswer.ofServer(json("{'result': " + answer + "}"))));
+        assertUnavailable(() -> PolicyAnswer.offered(
+                PolicyAnswer.ofServer(json("{'result': " + answer + "}")).result()));
     }
 
     @Test
     void anOfferMayBeEmpty() {
-        assertThat(PolicyAnswer.offered(PolicyAnswer.ofServer(json("{'result': []}"))))
+        assertThat(PolicyAnswer.offered(
+                        PolicyAnswer.ofServer(json("{'result': []}")).result()))
                 .isEmpty();
     }
 
     private static PolicyVerdict verdict(String answer) {
-        return PolicyAnswer.verdict(PolicyAnswer.ofServer(json(answer)));
+        return PolicyAnswer.verdict(PolicyAnswer.ofServer(json(answer)).result());
     }
 
     private static void assertUnavailable(ThrowingCallable call) {

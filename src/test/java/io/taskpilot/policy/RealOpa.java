@@ -6,16 +6,24 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
 /** The real {@code opa}: of $OPA, the PATH, or the cache of {@code .ci/run}. */
-final class RealOpa {
+public final class RealOpa {
     static final String MISSING = "there is no opa: set OPA to its path";
 
     private static final JsonMapper JSON = new JsonMapper();
@@ -27,7 +35,7 @@ final class RealOpa {
     }
 
     /** Empty when there is none, unless TASKPILOT_REQUIRE_TOOLS is true: then it throws. */
-    static Optional<RealOpa> installed() {
+    public static Optional<RealOpa> installed() {
         var found = candidates().filter(Files::isExecutable).findFirst();
         if (found.isEmpty() && "true".equals(System.getenv("TASKPILOT_REQUIRE_TOOLS"))) {
             throw new AssertionError(MISSING);
@@ -35,7 +43,7 @@ final class RealOpa {
         return found.map(RealOpa::new);
     }
 
-    static RealOpa installedOrSkip() {
+    public static RealOpa installedOrSkip() {
         return installed().orElseGet(() -> abort(MISSING));
     }
 
@@ -53,12 +61,12 @@ final class RealOpa {
     }
 
     /** Builds {@code policy.wasm} into a directory, with the script that builds the shipped one. */
-    void build(Path directory) throws IOException, InterruptedException {
+    public void build(Path directory) throws IOException, InterruptedException {
         run(List.of("scripts/build-policy", directory.toString()));
     }
 
     /** A server with the Rego and data of a directory; its log goes to {@code log}. The caller stops the process. */
-    Process serve(Path directory, int port, Path log) throws IOException {
+    public Process serve(Path directory, int port, Path log) throws IOException {
         var command = List.of(
                 binary.toString(),
                 "run",
@@ -70,6 +78,30 @@ final class RealOpa {
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile())
                 .start();
+    }
+
+    /** Blocks until a server takes questions. */
+    public static void awaitHealthy(Process process, int port) throws InterruptedException {
+        var http = HttpClient.newHttpClient();
+        var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:%d/health".formatted(port)))
+                .timeout(Duration.ofSeconds(5))
+                .build();
+        while (true) {
+            assertThat(process.isAlive()).as("opa runs").isTrue();
+            try {
+                if (http.send(request, BodyHandlers.discarding()).statusCode() == 200) {
+                    return;
+                }
+            } catch (IOException notYet) {
+                LockSupport.parkNanos(20_000_000);
+            }
+        }
+    }
+
+    public static int unusedPort() throws IOException {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
     }
 
     private String run(List<String> command) throws IOException, InterruptedException {

@@ -108,9 +108,20 @@ public final class AnyEvent {
     }
 
     private static Arbitrary<PolicyVerdict> verdicts() {
-        return combine(Arbitraries.of(DecisionResult.class), texts(), strings(), texts(), strings(), numbers())
-                .as((result, rule, reasons, revision, roles, seconds) ->
-                        new PolicyVerdict(result, rule, reasons, revision, roles, Duration.ofSeconds(seconds)));
+        var candidates = combine(Arbitraries.of(DecisionResult.class), texts(), texts())
+                .as(PolicyVerdict.Candidate::new)
+                .injectNull(0.5);
+        return combine(
+                        Arbitraries.of(DecisionResult.class),
+                        texts(),
+                        strings(),
+                        texts(),
+                        strings(),
+                        numbers(),
+                        texts(),
+                        candidates)
+                .as((result, rule, reasons, revision, roles, seconds, id, candidate) -> new PolicyVerdict(
+                        result, rule, reasons, revision, roles, Duration.ofSeconds(seconds), id, candidate));
     }
 
     private static Arbitrary<TaskChange> changes() {

@@ -46,6 +46,8 @@ final class MetricsTest {
         metrics.eventLoopBlocked();
         var health = new HealthRegistry();
         metrics.dependency("postgres", health);
+        metrics.circuit("opa", () -> 2);
+        metrics.candidateDecided("allow", "deny");
 
         var text = scrape();
 
@@ -65,6 +67,8 @@ final class MetricsTest {
                 "taskpilot_journal_commit_seconds_bucket",
                 "taskpilot_journal_batch_rows_bucket",
                 "taskpilot_journal_pending_appends 2.0",
+                "taskpilot_policy_candidate_total{candidate=\"deny\",verdict=\"allow\"} 1.0",
+                "taskpilot_circuit_state{dependency=\"opa\"} 2.0",
                 "taskpilot_takeovers_total{reason=\"node_dead\"} 1.0",
                 "taskpilot_fence_lost_total 1.0",
                 "taskpilot_runs_poisoned_total 1.0",

@@ -1,0 +1,332 @@
+package io.taskpilot.app;
+
+import static io.taskpilot.app.ApiUser.types;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.policy.RealOpa;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An OPA that is killed, hangs or talks nonsense lets no tool start, and is found again. */
+class OpaOutageTest {
+    private static final String INPUT = "Create a low priority task \"Water the plants\"";
+    private static final Duration BACK = Duration.ofSeconds(5);
+    private static final int USERS = 4;
+
+    @TempDir
+    Path directory;
+
+    private final HttpClient http = HttpClient.newHttpClient();
+    private @Nullable Process process;
+    private int port;
+
+    @AfterEach
+    void stop() throws Exception {
+        if (process != null) {
+            process.destroyForcibly().waitFor();
+        }
+    }
+
+    @Test
+    void killedInTheMiddleOfLoadItStartsNothingAndIsFoundWithinSeconds() throws Exception {
+        startOpa();
+        try (var server = server("fail")) {
+            var load = new Load(server.user());
+            load.await(10);
+            stop();
+            load.awaitFailure();
+
+            startOpa();
+            awaitSuccess(server.user());
+            var ended = load.stop();
+
+            for (var run : ended) {
+                assertThat(run.path("status").asText()).isIn("succeeded", "failed");
+                if (run.path("status").asText().equals("failed")) {
+                    assertThat(run.path("error").path("type").asText()).isEqualTo("/problems/policy-unavailable");
+                }
+                startedOnlyWhatWasAllowed(server.user().events(run.path("id").asText()));
+            }
+            for (var i = 0; i < 20; i++) {
+                assertThat(finish(server.user()).path("status").asText()).isEqualTo("succeeded");
+            }
+        }
+    }
+
+    @Test
+    void aRunWaitsForItWhenToldTo() throws Exception {
+        startOpa();
+        try (var server = server("wait")) {
+            stop();
+            var run = server.user().submit(INPUT);
+            awaitHealth(server, "down");
+            assertThat(types(events(server.user(), run))).doesNotContain("tool.started", "run.failed");
+
+            startOpa();
+
+            var events = server.user().events(run);
+            assertThat(types(events)).last().isEqualTo("run.succeeded");
+            startedOnlyWhatWasAllowed(events);
+            awaitHealth(server, "up");
+        }
+    }
+
+    @Test
+    void hungItIsNotWaitedForAndFoundWhenItGoesOn() throws Exception {
+        startOpa();
+        try (var server = server("fail")) {
+            assertThat(finish(server.user()).path("status").asText()).isEqualTo("succeeded");
+            signal("STOP");
+            for (var i = 0; i < 3; i++) {
+                unavailable(server.user());
+            }
+
+            signal("CONT");
+
+            awaitSuccess(server.user());
+        }
+    }
+
+    @Test
+    void theServerStartsWithoutItAndRunsOnceItIsThere() throws Exception {
+        RealOpa.installedOrSkip();
+        port = RealOpa.unusedPort();
+        try (var server = server("fail")) {
+            unavailable(server.user());
+            assertThat(opaHealth(server)).isEqualTo("down");
+
+            startOpa();
+
+            awaitSuccess(server.user());
+        }
+    }
+
+    @Test
+    void nonsenseIsNeverAnAllow() throws Exception {
+        var allow = "{\"result\": {\"decision\": \"allow\", \"reasons\": [], \"rule\": \"r\", \"revision\": \"1\","
+                + " \"approval\": {\"roles\": [], \"ttl_s\": 0}}}";
+        var nonsense = new ArrayList<Answer>(List.of(
+                exchange -> reply(exchange, 500, allow),
+                exchange -> reply(exchange, 200, "{}"),
+                exchange -> reply(exchange, 200, "{\"result\": true}"),
+                exchange -> reply(exchange, 200, "{\"result\": {\"decision\": \"allow\"}}"),
+                exchange -> reply(exchange, 200, allow.replace("\"allow\"", "[\"allow\"]")),
+                exchange -> reply(exchange, 200, allow.replace("allow", "ALLOW")),
+                exchange -> reply(exchange, 200, allow + " ".repeat(10_000_000)),
+                exchange -> reply(exchange, 302, allow),
+                exchange -> drip(exchange, allow),
+                HttpExchange::close));
+        var decision = new Answer[] {exchange -> reply(exchange, 200, allow)};
+        var fake = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        var threads = Executors.newCachedThreadPool();
+        fake.setExecutor(threads);
+        fake.createContext("/", exchange -> reply(exchange, 200, "{\"result\": [\"create_task\"]}"));
+        fake.createContext("/v1/data/taskpilot/tool_calls/decision", exchange -> decision[0].to(exchange));
+        fake.start();
+        port = fake.getAddress().getPort();
+        try (var server = server("fail")) {
+            for (var wrong : nonsense) {
+                decision[0] = wrong;
+                unavailable(server.user());
+
+                decision[0] = exchange -> reply(exchange, 200, allow);
+                awaitSuccess(server.user());
+            }
+        } finally {
+            fake.stop(0);
+            threads.shutdownNow();
+        }
+    }
+
+    private interface Answer {
+        void to(HttpExchange exchange) throws IOException;
+    }
+
+    private static void reply(HttpExchange exchange, int status, String body) throws IOException {
+        try (exchange) {
+            exchange.getRequestBody().readAllBytes();
+            var bytes = body.getBytes(UTF_8);
+            exchange.sendResponseHeaders(status, bytes.length);
+            exchange.getResponseBody().write(bytes);
+        }
+    }
+
+    /** Byte by byte, until nobody reads any more. */
+    private static void drip(HttpExchange exchange, String body) throws IOException {
+        try (exchange) {
+            exchange.getRequestBody().readAllBytes();
+            exchange.sendResponseHeaders(200, 0);
+            for (var character : body.getBytes(UTF_8)) {
+                exchange.getResponseBody().write(character);
+                exchange.getResponseBody().flush();
+                pause(50);
+            }
+        }
+    }
+
+    /** People who ask for one task after the other. */
+    private static final class Load {
+        private final Queue<JsonNode> ended = new ConcurrentLinkedQueue<>();
+        private final AtomicBoolean stopped = new AtomicBoolean();
+        private final List<Future<?>> users = new ArrayList<>();
+
+        Load(ApiUser user) {
+            var threads = Executors.newFixedThreadPool(USERS);
+            for (var i = 0; i < USERS; i++) {
+                users.add(threads.submit(() -> {
+                    while (!stopped.get()) {
+                        ended.add(finish(user));
+                    }
+                    return null;
+                }));
+            }
+            threads.shutdown();
+        }
+
+        void await(int more) throws Exception {
+            var target = ended.size() + more;
+            until(Duration.ofSeconds(60), () -> ended.size() >= target);
+        }
+
+        void awaitFailure() throws Exception {
+            until(
+                    Duration.ofSeconds(60),
+                    () -> ended.stream()
+                            .anyMatch(run -> run.path("status").asText().equals("failed")));
+            await(3 * USERS);
+        }
+
+        List<JsonNode> stop() throws Exception {
+            stopped.set(true);
+            for (var each : users) {
+                each.get(60, TimeUnit.SECONDS);
+            }
+            return List.copyOf(ended);
+        }
+    }
+
+    private interface Condition {
+        boolean holds() throws Exception;
+    }
+
+    private static void until(Duration limit, Condition condition) throws Exception {
+        var deadline = System.nanoTime() + limit.toNanos();
+        while (!condition.holds()) {
+            assertThat(System.nanoTime() - deadline).as("it did not come true").isNegative();
+            pause(20);
+        }
+    }
+
+    private static void pause(long millis) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+    }
+
+    private static void startedOnlyWhatWasAllowed(List<JsonNode> events) {
+        var allowed = new HashSet<String>();
+        for (var event : events) {
+            var data = event.path("data");
+            if (event.path("type").asText().equals("policy.decided")
+                    && data.path("verdict").path("result").asText().equals("allow")) {
+                allowed.add(data.path("call").path("id").asText());
+            } else if (event.path("type").asText().equals("tool.started")) {
+                assertThat(allowed).contains(data.path("call_id").asText());
+            }
+        }
+    }
+
+    private static void unavailable(ApiUser user) throws Exception {
+        var run = finish(user);
+
+        assertThat(run.path("status").asText()).isEqualTo("failed");
+        assertThat(run.path("error").path("type").asText()).isEqualTo("/problems/policy-unavailable");
+        assertThat(types(user.events(run.path("id").asText()))).doesNotContain("tool.started");
+    }
+
+    private static void awaitSuccess(ApiUser user) throws Exception {
+        until(BACK, () -> finish(user).path("status").asText().equals("succeeded"));
+    }
+
+    /** The run when it has ended. With a wait in the request its failure would be the answer, and not the run. */
+    private static JsonNode finish(ApiUser user) throws Exception {
+        var id = user.submit(INPUT);
+        user.events(id);
+        return user.get("/v1/runs/" + id);
+    }
+
+    private static List<JsonNode> events(ApiUser user, String run) throws Exception {
+        var list = new ArrayList<JsonNode>();
+        user.get("/v1/runs/" + run + "/events?limit=200").path("items").forEach(list::add);
+        return list;
+    }
+
+    private TestServer server(String onError) throws Exception {
+        return TestServer.start(Map.of(
+                "TASKPILOT_OPA_URL",
+                "http://127.0.0.1:" + port,
+                "TASKPILOT_POLICY_ON_ERROR",
+                onError,
+                "TASKPILOT_POLICY_TIMEOUT",
+                "1s")); // a busy machine is no outage
+    }
+
+    private void awaitHealth(TestServer server, String level) throws Exception {
+        until(Duration.ofSeconds(30), () -> opaHealth(server).equals(level));
+    }
+
+    private String opaHealth(TestServer server) throws Exception {
+        return ApiUser.JSON
+                .readTree(get(server.managementUrl() + "/health").body())
+                .path("checks")
+                .path("opa")
+                .path("status")
+                .asText();
+    }
+
+    private void startOpa() throws Exception {
+        var opa = RealOpa.installedOrSkip();
+        port = port == 0 ? RealOpa.unusedPort() : port;
+        var started = opa.serve(Path.of("conf/policy"), port, directory.resolve("opa.log"));
+        process = started;
+        RealOpa.awaitHealthy(started, port);
+    }
+
+    private void signal(String name) throws Exception {
+        var pid = String.valueOf(process == null ? -1 : process.pid());
+        assertThat(new ProcessBuilder("kill", "-" + name, pid).start().waitFor())
+                .isZero();
+    }
+
+    private HttpResponse<String> get(String url) throws Exception {
+        var request = HttpRequest.newBuilder(URI.create(url))
+                .timeout(Duration.ofSeconds(5))
+                .build();
+        return http.send(request, BodyHandlers.ofString());
+    }
+}
