@@ -66,7 +66,7 @@ final class EffectReceiver implements AutoCloseable {
     }
 
     private void receive(HttpExchange exchange) throws IOException {
-        var path = exchange.getRequestURI().getPath().split("/");
+        var path = exchange.getRequestURI().getPath().split("/", -1);
         var body = Http.JSON.readTree(exchange.getRequestBody().readAllBytes());
         var runId = UUID.fromString(body.path("run_id").asText().replace("run_", ""));
         var webhookId = exchange.getRequestHeaders().getFirst("webhook-id");
