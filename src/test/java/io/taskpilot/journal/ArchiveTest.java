@@ -27,6 +27,7 @@ import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -268,7 +269,9 @@ class ArchiveTest {
 
         Files.delete(fixture.directory);
         eventually(() -> fixture.isArchived(run.id));
-        assertThat(fixture.health.states().get("objects").level()).isEqualTo(Level.UP);
+        assertThat(Objects.requireNonNull(fixture.health.states().get("objects"))
+                        .level())
+                .isEqualTo(Level.UP);
         await(fixture.journal.vertx.undeploy(archivist));
     }
 
