@@ -1,0 +1,169 @@
+package io.taskpilot.resilience;
+
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+/**
+ * Stops asking a dependency that does not answer, so that its callers fail at once instead of after a time-out each,
+ * and lets one call at a time through now and then to see whether it is back. Lock-free and safe to share between event
+ * loops; the state changes only when somebody calls.
+ */
+public final class Breaker {
+    /** The ordinal is the value of the metric. */
+    public enum State {
+        /** Every call is made. */
+        CLOSED,
+        /** One call is under way to find out; the rest are refused. */
+        HALF_OPEN,
+        /** Every call is refused. */
+        OPEN
+    }
+
+    /**
+     * When it opens: after {@code inARow} failures with no success between them, or when, of the calls that ended
+     * within about {@code window}, at least {@code atLeast} of them, the share {@code share} failed.
+     *
+     * @param inARow 1 or more
+     * @param share above 0; above 1 is never
+     * @param pause how long it stays open before the next probe; also the longest that a probe is waited for
+     */
+    public record Settings(int inARow, double share, int atLeast, Duration window, Duration pause) {
+        public Settings {
+            if (inARow < 1 || share <= 0 || atLeast < 1 || !positive(window) || !positive(pause)) {
+                throw new IllegalArgumentException("a breaker that is never closed: %d in a row, %s of %d, %s, %s"
+                        .formatted(inARow, share, atLeast, window, pause));
+            }
+        }
+
+        private static boolean positive(Duration duration) {
+            return !duration.isNegative() && !duration.isZero();
+        }
+    }
+
+    /** Calls that ended within a half of the window. */
+    private record Half(long since, int calls, int failed) {
+        Half and(boolean failure) {
+            return new Half(since, calls + 1, failed + (failure ? 1 : 0));
+        }
+    }
+
+    /** @param epoch counts changes of state and probes: a call that began in another one says nothing about this one */
+    private record Circuit(State state, long epoch, long since, int inARow, Half earlier, Half current) {}
+
+    private final String name;
+    private final Settings settings;
+    private final LongSupplier nanos;
+    private final BiConsumer<State, State> changed;
+    private final AtomicReference<Circuit> circuit;
+
+    /**
+     * @param name of the dependency, for people
+     * @param nanos the monotonic clock, as {@link System#nanoTime}
+     * @param changed is told (from, to) once per change, on the thread of the call that caused it, and must not block
+     */
+    public Breaker(String name, Settings settings, LongSupplier nanos, BiConsumer<State, State> changed) {
+        this.name = name;
+        this.settings = settings;
+        this.nanos = nanos;
+        this.changed = changed;
+        circuit = new AtomicReference<>(closed(0, nanos.getAsLong()));
+    }
+
+    public State state() {
+        return circuit.get().state;
+    }
+
+    /** Makes the call if the circuit lets it through; any failure of it counts. */
+    public <T> Future<T> run(Supplier<Future<T>> call) {
+        return run(call, cause -> true);
+    }
+
+    /**
+     * Makes the call if the circuit lets it through, else fails at once with {@code overload-circuit-open}. The call
+     * must have a time-out of its own.
+     *
+     * @param blames whether a failure of the call is the dependency's fault; one that is not counts as an answer
+     */
+    public <T> Future<T> run(Supplier<Future<T>> call, Predicate<Throwable> blames) {
+        var epoch = admit();
+        if (epoch < 0) {
+            var detail = "%s did not answer; it is asked again within %d ms"
+                    .formatted(name, settings.pause.toMillis());
+            return Future.failedFuture(Failure.overloaded("overload-circuit-open", detail, settings.pause));
+        }
+        return Future.<Void>succeededFuture()
+                .compose(unused -> call.get())
+                .andThen((value, error) -> ended(epoch, error != null && blames.test(error)));
+    }
+
+    /** The epoch the call belongs to, or -1 when it is refused. */
+    private long admit() {
+        while (true) {
+            var now = circuit.get();
+            if (now.state == State.CLOSED) {
+                return now.epoch;
+            }
+            var time = nanos.getAsLong();
+            if (time - now.since < settings.pause.toNanos()) {
+                return -1;
+            }
+            // Also for a probe that never ended: its word does not count any more, another one is sent.
+            var probing = new Circuit(State.HALF_OPEN, now.epoch + 1, time, now.inARow, now.earlier, now.current);
+            if (set(now, probing)) {
+                return probing.epoch;
+            }
+        }
+    }
+
+    private void ended(long epoch, boolean failed) {
+        while (true) {
+            var now = circuit.get();
+            if (now.epoch != epoch || set(now, after(now, failed))) {
+                return;
+            }
+        }
+    }
+
+    private Circuit after(Circuit now, boolean failed) {
+        var time = nanos.getAsLong();
+        if (now.state == State.HALF_OPEN) {
+            return failed ? open(now, time) : closed(now.epoch + 1, time);
+        }
+        var inARow = failed ? now.inARow + 1 : 0;
+        var half = settings.window.toNanos() / 2;
+        var age = time - now.current.since;
+        var fresh = new Half(time, 0, 0);
+        var earlier = age < half ? now.earlier : age < 2 * half ? now.current : fresh;
+        var current = (age < half ? now.current : fresh).and(failed);
+        var next = new Circuit(State.CLOSED, now.epoch, now.since, inARow, earlier, current);
+        return failed && isTooMuch(next) ? open(next, time) : next;
+    }
+
+    private boolean isTooMuch(Circuit now) {
+        var calls = now.earlier.calls + now.current.calls;
+        var failed = now.earlier.failed + now.current.failed;
+        return now.inARow >= settings.inARow || (calls >= settings.atLeast && failed >= settings.share * calls);
+    }
+
+    private boolean set(Circuit from, Circuit to) {
+        var won = circuit.compareAndSet(from, to);
+        if (won && from.state != to.state) {
+            changed.accept(from.state, to.state);
+        }
+        return won;
+    }
+
+    private static Circuit open(Circuit now, long time) {
+        return new Circuit(State.OPEN, now.epoch + 1, time, now.inARow, now.earlier, now.current);
+    }
+
+    private static Circuit closed(long epoch, long time) {
+        var none = new Half(time, 0, 0);
+        return new Circuit(State.CLOSED, epoch, time, 0, none, none);
+    }
+}
