@@ -4,8 +4,8 @@ import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -22,6 +22,14 @@ public final class Breaker {
         HALF_OPEN,
         /** Every call is refused. */
         OPEN
+    }
+
+    /** What the end of a call says about the dependency. */
+    public enum Evidence {
+        ANSWERED,
+        FAILED,
+        /** Nothing: its caller broke it off. */
+        NONE
     }
 
     /**
@@ -80,25 +88,24 @@ public final class Breaker {
 
     /** Makes the call if the circuit lets it through; any failure of it counts. */
     public <T> Future<T> run(Supplier<Future<T>> call) {
-        return run(call, cause -> true);
+        return run(call, cause -> Evidence.FAILED);
     }
 
     /**
      * Makes the call if the circuit lets it through, else fails at once with {@code overload-circuit-open}. The call
      * must have a time-out of its own.
      *
-     * @param blames whether a failure of the call is the dependency's fault; one that is not counts as an answer
+     * @param meaning of a failure of the call; one that the question caused is {@code ANSWERED}
      */
-    public <T> Future<T> run(Supplier<Future<T>> call, Predicate<Throwable> blames) {
+    public <T> Future<T> run(Supplier<Future<T>> call, Function<Throwable, Evidence> meaning) {
         var epoch = admit();
         if (epoch < 0) {
-            var detail = "%s did not answer; it is asked again within %d ms"
-                    .formatted(name, settings.pause.toMillis());
+            var detail = "%s did not answer; it is asked again within %d ms".formatted(name, settings.pause.toMillis());
             return Future.failedFuture(Failure.overloaded("overload-circuit-open", detail, settings.pause));
         }
         return Future.<Void>succeededFuture()
                 .compose(unused -> call.get())
-                .andThen((value, error) -> ended(epoch, error != null && blames.test(error)));
+                .andThen((value, error) -> ended(epoch, error == null ? Evidence.ANSWERED : meaning.apply(error)));
     }
 
     /** The epoch the call belongs to, or -1 when it is refused. */
@@ -120,20 +127,28 @@ public final class Breaker {
         }
     }
 
-    private void ended(long epoch, boolean failed) {
+    private void ended(long epoch, Evidence evidence) {
         while (true) {
             var now = circuit.get();
-            if (now.epoch != epoch || set(now, after(now, failed))) {
+            if (now.epoch != epoch || set(now, after(now, evidence))) {
                 return;
             }
         }
     }
 
-    private Circuit after(Circuit now, boolean failed) {
+    private Circuit after(Circuit now, Evidence evidence) {
         var time = nanos.getAsLong();
         if (now.state == State.HALF_OPEN) {
-            return failed ? open(now, time) : closed(now.epoch + 1, time);
+            return switch (evidence) {
+                case ANSWERED -> closed(now.epoch + 1, time);
+                case FAILED -> open(now, time);
+                case NONE -> open(now, time - settings.pause.toNanos()); // the next call probes
+            };
         }
+        return evidence == Evidence.NONE ? now : counted(now, evidence == Evidence.FAILED, time);
+    }
+
+    private Circuit counted(Circuit now, boolean failed, long time) {
         var inARow = failed ? now.inARow + 1 : 0;
         var half = settings.window.toNanos() / 2;
         var age = time - now.current.since;

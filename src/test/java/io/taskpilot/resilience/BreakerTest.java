@@ -2,6 +2,7 @@ package io.taskpilot.resilience;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.resilience.Breaker.Evidence;
 import io.taskpilot.resilience.Breaker.State;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -28,8 +29,7 @@ class BreakerTest {
     private long millis;
 
     private Breaker breaker(Breaker.Settings settings) {
-        return new Breaker(
-                "it", settings, () -> millis * 1_000_000, (from, to) -> changes.add(from + " -> " + to));
+        return new Breaker("it", settings, () -> millis * 1_000_000, (from, to) -> changes.add(from + " -> " + to));
     }
 
     @Test
@@ -78,10 +78,28 @@ class BreakerTest {
     void failuresThatAreNotItsFaultAreAnswers() {
         var breaker = breaker(SETTINGS);
         for (var i = 0; i < 50; i++) {
-            breaker.run(() -> Future.failedFuture("a bad question"), cause -> false);
+            fail(breaker);
+            breaker.run(() -> Future.failedFuture("a bad question"), cause -> Evidence.ANSWERED);
+            breaker.run(() -> Future.succeededFuture(1));
         }
 
         assertThat(breaker.state()).isEqualTo(State.CLOSED);
+    }
+
+    @Test
+    void callsThatWereBrokenOffSayNothing() {
+        var breaker = breaker(SETTINGS);
+        for (var i = 0; i < IN_A_ROW; i++) {
+            breakOff(breaker);
+            assertThat(breaker.state()).isEqualTo(State.CLOSED);
+            fail(breaker);
+        }
+        assertThat(breaker.state()).isEqualTo(State.OPEN);
+        millis += PAUSE;
+
+        breakOff(breaker);
+        assertThat(breaker.state()).isEqualTo(State.OPEN);
+        assertThat(breaker.run(() -> Future.succeededFuture(1)).succeeded()).isTrue();
     }
 
     @Test
@@ -203,6 +221,10 @@ class BreakerTest {
 
     private static void fail(Breaker breaker) {
         breaker.run(() -> Future.failedFuture("down"));
+    }
+
+    private static void breakOff(Breaker breaker) {
+        breaker.run(() -> Future.failedFuture("broken off"), cause -> Evidence.NONE);
     }
 
     private static Throwable failure(Future<?> failed) {
