@@ -9,6 +9,7 @@ import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
+import io.taskpilot.engine.Guardrails;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.LocalSignals;
 import io.taskpilot.engine.PolicyEngine;
@@ -18,6 +19,7 @@ import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
 import io.taskpilot.guardrail.EmbeddedGuardrails;
+import io.taskpilot.guardrail.NemoGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
@@ -126,8 +128,7 @@ public final class Server {
         var reader = new PgRunReader(database, chainKey);
 
         var policy = policy(vertx, blocking);
-        var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
-        use("guardrails", "embedded (model-free rails only)");
+        var guardrails = guardrails(vertx, blocking, metrics);
         var tools = tools(vertx, reader, blocking);
         var agents = agents(vertx, tools);
 
@@ -227,6 +228,22 @@ public final class Server {
                 .await();
         use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
         return embedded;
+    }
+
+    private Guardrails guardrails(Vertx vertx, BlockingIo blocking, Metrics metrics) throws IOException {
+        var directory = config.confDir().resolve("guardrails/taskpilot");
+        var url = config.guardrails().url();
+        if (url == null) {
+            var embedded = EmbeddedGuardrails.load(directory, blocking);
+            use("guardrails", "embedded (model-free rails only)");
+            return embedded;
+        }
+        var pure = EmbeddedGuardrails.understands(directory);
+        var nemo = new NemoGuardrails(vertx, url, config.guardrails().timeout(), pure, health, metrics);
+        closer.add("guardrails", CLOSE, nemo::close);
+        use("guardrails", "NeMo Guardrails server at " + url.getAuthority());
+        nemo.start().await();
+        return nemo;
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {

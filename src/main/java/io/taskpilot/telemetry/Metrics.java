@@ -58,6 +58,7 @@ public final class Metrics {
     private final MeterProvider<Timer> policy = timer("policy.evaluation", CHECK);
     private final MeterProvider<Timer> guardrail = timer("guardrail.check", CHECK);
     private final MeterProvider<Counter> blocks = counter("guardrail.blocks");
+    private final MeterProvider<Counter> caches = counter("cache.requests");
     private final MeterProvider<Timer> commit = timer("journal.commit", CHECK);
     private final MeterProvider<DistributionSummary> batch =
             summary("journal.batch.rows", 1, 2, 5, 10, 25, 50, 100, 250, 500);
@@ -166,6 +167,11 @@ public final class Metrics {
     public void guardrailBlocked(String phase, String rail, String agentName) {
         blocks.withTags("phase", phases.value(phase), "rail", rails.value(rail), "agent", agents.value(agentName))
                 .increment();
+    }
+
+    /** @param result {@code hit} or {@code miss} */
+    public void cacheRequest(String cache, String result) {
+        caches.withTags("cache", cache, "result", result).increment();
     }
 
     /** One batch of the journal's writer. */
@@ -293,6 +299,13 @@ public final class Metrics {
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */
     public void dependency(String name, HealthRegistry health) {
         Gauge.builder("taskpilot.dependency.up", health, states -> isUp(states, name))
+                .tag("dependency", dependencies.value(name))
+                .register(registry);
+    }
+
+    /** @param state 0 closed, 1 half open, 2 open; read at every scrape */
+    public void circuit(String name, Supplier<Number> state) {
+        Gauge.builder("taskpilot.circuit.state", state)
                 .tag("dependency", dependencies.value(name))
                 .register(registry);
     }

@@ -65,7 +65,7 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Policy(OnError.FAIL, OnDeny.REJECT, Duration.ofMillis(250)),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
-                                new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
+                                null, new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver"), null),
                         new TaskPilotConfig.Decisions(null),
                         new TaskPilotConfig.Tools(Map.of()),
@@ -389,7 +389,9 @@ class ConfigLoaderTest {
                 new TaskPilotConfig.Policy(OnError.WAIT, OnDeny.TELL, Duration.ofSeconds(1)),
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
-                        new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
+                        URI.create("http://nemo:8000"),
+                        new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT),
+                        Duration.ofSeconds(3)),
                 new TaskPilotConfig.Approvals(
                         Duration.ofDays(2),
                         List.of("boss", "night-shift"),
@@ -441,6 +443,7 @@ class ConfigLoaderTest {
             policy: {onError: wait, onDeny: tell, timeout: PT1S}
             opa: {url: "http://opa:8181"}
             guardrails:
+              url: "http://nemo:8000"
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms
             approvals:
