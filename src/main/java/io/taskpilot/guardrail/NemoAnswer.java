@@ -76,9 +76,10 @@ final class NemoAnswer {
         };
     }
 
-    /** Empty in {@code modified}: which rail it was, the server does not say. */
+    /** Which rail changed a text, the server does not say. */
     private static String rail(JsonNode answer) {
-        return StorableText.cut(StorableText.clean(answer.path("rail").asText()), LONGEST_RAIL);
+        var rail = answer.path("rail").textValue();
+        return rail == null ? "unnamed" : StorableText.cut(StorableText.clean(rail), LONGEST_RAIL);
     }
 
     /** Whether {@code GET /v1/rails/configs} names our configuration. */

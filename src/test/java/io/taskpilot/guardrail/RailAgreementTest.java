@@ -69,7 +69,7 @@ class RailAgreementTest {
     void theOneTextThatTheServerKeepsForItself() throws Exception {
         for (var phase : RailPhase.values()) {
             assertThat(nemo.check(phase, "(remove last message)", call()).await(60, SECONDS))
-                    .isEqualTo(new Verdict.Modified("", ""));
+                    .isEqualTo(new Verdict.Modified("unnamed", ""));
         }
     }
 
