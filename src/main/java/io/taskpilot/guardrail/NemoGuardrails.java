@@ -70,7 +70,7 @@ public final class NemoGuardrails implements Guardrails {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.info("circuit changed dependency={} from={} to={}", NAME, from, to));
-        metrics.circuit(NAME, () -> breaker.state().ordinal());
+        metrics.circuit(NAME, () -> breaker.state().level());
     }
 
     @Override
@@ -111,15 +111,17 @@ public final class NemoGuardrails implements Guardrails {
     }
 
     private Future<Verdict> ask(RailPhase phase, String text, CallContext call, Duration budget) {
-        return call.within(budget, limited -> Future.<Void>succeededFuture()
-                .map(unused -> NemoAnswer.question(phase, text))
-                .compose(question -> breaker.run(
-                        () -> client.check(question, limited).map(NemoGuardrails::fromNemo),
-                        cause -> call.isAborted() ? Evidence.NONE : Evidence.FAILED))
-                .onFailure(cause -> unanswered(call))
-                .map(reply -> NemoAnswer.verdict(reply, text))
-                .onFailure(cause -> doubt(call))
-                .recover(cause -> Future.failedFuture(unavailable(cause))));
+        return call.within(
+                budget,
+                limited -> Future.<Void>succeededFuture()
+                        .map(unused -> NemoAnswer.question(phase, text))
+                        .compose(question -> breaker.run(
+                                () -> client.check(question, limited).map(NemoGuardrails::fromNemo),
+                                cause -> call.isAborted() ? Evidence.NONE : Evidence.FAILED))
+                        .onFailure(cause -> unanswered(call))
+                        .map(reply -> NemoAnswer.verdict(reply, text))
+                        .onFailure(cause -> doubt(call))
+                        .recover(cause -> Future.failedFuture(unavailable(cause))));
     }
 
     private static NemoClient.Reply fromNemo(NemoClient.Reply reply) {
@@ -177,9 +179,7 @@ public final class NemoGuardrails implements Guardrails {
                     if (!serves) {
                         throw NemoAnswer.none("the server has no configuration '%s'".formatted(NemoAnswer.CONFIG_ID));
                     }
-                    return doubted || breaker.state() != Breaker.State.CLOSED
-                            ? warmUp()
-                            : Future.succeededFuture();
+                    return doubted || breaker.state() != Breaker.State.CLOSED ? warmUp() : Future.succeededFuture();
                 })
                 .onFailure(cause -> {
                     if (!closed) {

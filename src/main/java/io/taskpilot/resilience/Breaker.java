@@ -2,6 +2,7 @@ package io.taskpilot.resilience;
 
 import io.vertx.core.Future;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -14,14 +15,25 @@ import java.util.function.Supplier;
  * loops; the state changes only when somebody calls.
  */
 public final class Breaker {
-    /** The ordinal is the value of the metric. */
+    /** How much it lets through. */
     public enum State {
         /** Every call is made. */
-        CLOSED,
+        CLOSED(0),
         /** One call is under way to find out; the rest are refused. */
-        HALF_OPEN,
+        HALF_OPEN(1),
         /** Every call is refused. */
-        OPEN
+        OPEN(2);
+
+        private final int level;
+
+        State(int level) {
+            this.level = level;
+        }
+
+        /** The value of the metric: 0 closed, 1 half open, 2 open. */
+        public int level() {
+            return level;
+        }
     }
 
     /** What the end of a call says about the dependency. */
@@ -63,6 +75,8 @@ public final class Breaker {
     /** @param epoch counts changes of state and probes: a call that began in another one says nothing about this one */
     private record Circuit(State state, long epoch, long since, int inARow, Half earlier, Half current) {}
 
+    private static final String REFUSED = "overload-circuit-open";
+
     private final String name;
     private final Settings settings;
     private final LongSupplier nanos;
@@ -82,8 +96,13 @@ public final class Breaker {
         circuit = new AtomicReference<>(closed(0, nanos.getAsLong()));
     }
 
+    /** True for the failure of a call that was not made. */
+    public static boolean isRefusal(Throwable cause) {
+        return cause instanceof Failure failure && failure.slug().equals(REFUSED);
+    }
+
     public State state() {
-        return circuit.get().state;
+        return now().state;
     }
 
     /** Makes the call if the circuit lets it through; any failure of it counts. */
@@ -101,7 +120,7 @@ public final class Breaker {
         var epoch = admit();
         if (epoch < 0) {
             var detail = "%s did not answer; it is asked again within %d ms".formatted(name, settings.pause.toMillis());
-            return Future.failedFuture(Failure.overloaded("overload-circuit-open", detail, settings.pause));
+            return Future.failedFuture(Failure.overloaded(REFUSED, detail, settings.pause));
         }
         return Future.<Void>succeededFuture()
                 .compose(unused -> call.get())
@@ -111,7 +130,7 @@ public final class Breaker {
     /** The epoch the call belongs to, or -1 when it is refused. */
     private long admit() {
         while (true) {
-            var now = circuit.get();
+            var now = now();
             if (now.state == State.CLOSED) {
                 return now.epoch;
             }
@@ -129,7 +148,7 @@ public final class Breaker {
 
     private void ended(long epoch, Evidence evidence) {
         while (true) {
-            var now = circuit.get();
+            var now = now();
             if (now.epoch != epoch || set(now, after(now, evidence))) {
                 return;
             }
@@ -163,6 +182,10 @@ public final class Breaker {
         var calls = now.earlier.calls + now.current.calls;
         var failed = now.earlier.failed + now.current.failed;
         return now.inARow >= settings.inARow || (calls >= settings.atLeast && failed >= settings.share * calls);
+    }
+
+    private Circuit now() {
+        return Objects.requireNonNull(circuit.get()); // it never holds null, which its type can't say
     }
 
     private boolean set(Circuit from, Circuit to) {

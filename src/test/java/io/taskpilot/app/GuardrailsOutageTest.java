@@ -62,7 +62,8 @@ class GuardrailsOutageTest {
                     .doesNotContain("tool.started")
                     .last()
                     .isEqualTo("run.failed");
-            assertThat(allowed.stream().filter(event -> event.path("type").asText().equals("guardrail.checked")))
+            assertThat(allowed.stream()
+                            .filter(event -> event.path("type").asText().equals("guardrail.checked")))
                     .extracting(event -> event.path("data").path("result").asText())
                     .containsOnly("error");
             assertThat(types(items(waits.user().get("/v1/runs/" + waiting + "/events"))))
@@ -186,7 +187,8 @@ class GuardrailsOutageTest {
     }
 
     private static void assertEndedWithoutVerdict(ApiUser user, String run, List<JsonNode> events) throws Exception {
-        assertThat(user.get("/v1/runs/" + run).path("error").path("type").asText()).isEqualTo(UNAVAILABLE);
+        assertThat(user.get("/v1/runs/" + run).path("error").path("type").asText())
+                .isEqualTo(UNAVAILABLE);
         var types = types(events);
         assertThat(types.subList(types.lastIndexOf("guardrail.checked"), types.size()))
                 .as("nothing happens after the check that failed: %s", types)

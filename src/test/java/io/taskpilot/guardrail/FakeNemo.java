@@ -114,8 +114,7 @@ public final class FakeNemo {
     public void floods() {
         behaviour = request -> {
             var content = "x".repeat(10_000_000);
-            request.response()
-                    .end(Buffer.buffer("{\"status\": \"passed\", \"content\": \"" + content + "\"}"));
+            request.response().end(Buffer.buffer("{\"status\": \"passed\", \"content\": \"" + content + "\"}"));
         };
     }
 

@@ -42,7 +42,7 @@ class NemoGuardrailsTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final HealthRegistry health = new HealthRegistry();
-    private final Metrics metrics = new Metrics("1", "abc");
+    private Metrics metrics = new Metrics("1", "abc");
     private FakeNemo server;
     private NemoGuardrails rails;
 
@@ -103,7 +103,8 @@ class NemoGuardrailsTest {
                 Arguments.of("an unknown verdict", 200, "{\"status\": \"unsure\", \"content\": \"hello\"}"),
                 Arguments.of("a verdict of another type", 200, "{\"status\": [\"passed\"], \"content\": \"hello\"}"),
                 Arguments.of("no content", 200, "{\"status\": \"passed\"}"),
-                Arguments.of("two verdicts", 200, "{\"status\": \"blocked\", \"status\": \"passed\", \"content\": \"\"}"),
+                Arguments.of(
+                        "two verdicts", 200, "{\"status\": \"blocked\", \"status\": \"passed\", \"content\": \"\"}"),
                 Arguments.of("more after the verdict", 200, FakeNemo.PASSED + "{}"),
                 Arguments.of("not JSON", 200, "<html>passed</html>"),
                 Arguments.of("nothing", 200, ""),
@@ -120,7 +121,9 @@ class NemoGuardrailsTest {
         assertUnavailable(check(RailPhase.INPUT, "hello"));
 
         server.answers(200, FakeNemo.PASSED);
-        assertThat(check(RailPhase.INPUT, "hello").await(5, SECONDS)).as("after " + name).isEqualTo(new Verdict.Passed());
+        assertThat(check(RailPhase.INPUT, "hello").await(5, SECONDS))
+                .as("after " + name)
+                .isEqualTo(new Verdict.Passed());
     }
 
     @Test
@@ -145,7 +148,9 @@ class NemoGuardrailsTest {
         assertUnavailable(check(RailPhase.INPUT, "hello"));
 
         server.answers(200, FakeNemo.PASSED);
-        assertThat(check(RailPhase.INPUT, "hello").await(5, SECONDS)).as("after " + name).isEqualTo(new Verdict.Passed());
+        assertThat(check(RailPhase.INPUT, "hello").await(5, SECONDS))
+                .as("after " + name)
+                .isEqualTo(new Verdict.Passed());
     }
 
     @Test
@@ -257,7 +262,8 @@ class NemoGuardrailsTest {
 
     @Test
     void onlyModelFreeRailsArePure() throws Exception {
-        assertThat(EmbeddedGuardrails.understands(EmbeddedGuardrailsTest.SHIPPED)).isTrue();
+        assertThat(EmbeddedGuardrails.understands(EmbeddedGuardrailsTest.SHIPPED))
+                .isTrue();
         assertThat(EmbeddedGuardrails.understands(directory)).isFalse();
         Files.writeString(directory.resolve("config.yml"), "models: [{type: main, engine: openai, model: m}]");
         assertThat(EmbeddedGuardrails.understands(directory)).isFalse();
@@ -295,7 +301,8 @@ class NemoGuardrailsTest {
                     raise RuntimeError("on purpose")
                 """);
         try (var real = RealNemo.start(directory)) {
-            var engine = new NemoGuardrails(vertx, real.url(), Duration.ofSeconds(30), false, health, metrics);
+            var engine = new NemoGuardrails(
+                    vertx, real.url(), Duration.ofSeconds(30), false, health, new Metrics("1", "abc"));
 
             assertThat(engine.check(RailPhase.INPUT, "for Ann", call()).await(30, SECONDS))
                     .isEqualTo(new Verdict.Modified("unnamed", "for ***"));
@@ -319,7 +326,9 @@ class NemoGuardrailsTest {
         return health.states().get("guardrails").level();
     }
 
+    /** With metrics of its own: an engine is one of its kind in a process. */
     private NemoGuardrails at(URI url, boolean pure) {
+        metrics = new Metrics("1", "abc");
         return new NemoGuardrails(vertx, url, LONGEST, pure, health, metrics);
     }
 
