@@ -29,13 +29,21 @@ final class HostedServer implements AutoCloseable {
                 server.url(), server.managementUrl(), ProcessHandle.current().pid());
         var hosted = new HostedServer(server, record, config.dataDir());
         // the hook first: a signal between the two must find it
-        Runtime.getRuntime().addShutdownHook(new Thread(hosted::close, "shutdown"));
+        Runtime.getRuntime().addShutdownHook(new Thread(hosted::stop, "shutdown"));
         record.write(config.dataDir());
         return hosted;
     }
 
     LocalServer server() {
         return server;
+    }
+
+    private void stop() {
+        SecondSignal.then(() -> {
+            log.info("told to stop again: not waiting any more");
+            server.hurry().run();
+        });
+        close();
     }
 
     /** Blocks until everything is closed, as the JVM halts when its hooks return. */

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -25,6 +26,9 @@ final class KeysCommand {
 
         @Option(names = "--id", description = "Who uses it (default: ${DEFAULT-VALUE}).", defaultValue = "client")
         private String id = "client";
+
+        @Option(names = "--tenant", description = "Whose runs they are; left out, default.")
+        private @Nullable String tenant;
 
         @Option(
                 names = "--scope",
@@ -52,6 +56,9 @@ final class KeysCommand {
             var made = ApiKeys.make(secret);
             var entry = new LinkedHashMap<String, Object>();
             entry.put("id", id);
+            if (tenant != null) {
+                entry.put("tenant", tenant);
+            }
             entry.put("prefix", made.prefix());
             entry.put("hash", made.hash());
             entry.put("scopes", scopes);

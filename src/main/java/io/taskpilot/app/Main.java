@@ -31,6 +31,6 @@ public final class Main {
 
     private static LocalServer start(TaskPilotConfig config) {
         var server = Server.start(config);
-        return new LocalServer(server.url(), server.managementUrl(), server.engines(), server::close);
+        return new LocalServer(server.url(), server.managementUrl(), server.engines(), server::close, server::hurry);
     }
 }

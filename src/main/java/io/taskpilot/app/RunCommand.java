@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -84,7 +85,8 @@ final class RunCommand implements Callable<Integer> {
         try (var hosted = startServer(config)) {
             var later = URI.create(
                     "http://%s:%d".formatted(config.http().host(), config.http().port()));
-            var client = choice.client(shell, hosted.server().url());
+            var client =
+                    choice.client(shell, Objects.requireNonNull(hosted.server().url()));
             return follow(client, request, new Place(choice.again(shell), later, false));
         }
     }
@@ -115,7 +117,7 @@ final class RunCommand implements Callable<Integer> {
     /** The configured ports unless they are taken: another server's data must not keep this run from starting. */
     private static TaskPilotConfig onFreePorts(TaskPilotConfig config) {
         var http = config.http();
-        return config.withPorts(
+        return config.unlisted(
                 isFree(http.host(), http.port()) ? http.port() : 0,
                 isFree(http.managementHost(), http.managementPort()) ? http.managementPort() : 0);
     }

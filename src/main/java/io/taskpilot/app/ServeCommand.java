@@ -40,17 +40,23 @@ final class ServeCommand implements Callable<Integer> {
     private void announce(Version version, LocalServer server, TaskPilotConfig config) {
         if (!shell.terminal().live()) {
             server.engines().forEach(engine -> log.info("engine {}", engine.replaceAll(" +", " ")));
-            log.info("accepting url={} management={} data={}", server.url(), server.managementUrl(), config.dataDir());
+            var url = server.url() == null ? "none" : server.url().toString();
+            log.info("accepting url={} management={} data={}", url, server.managementUrl(), config.dataDir());
             return;
         }
         var out = shell.out();
         out.println(shell.terminal().paint(Look.BOLD, "TaskPilot") + " " + version);
-        out.println("  api         "
-                + shell.terminal().paint(Look.CYAN, server.url().toString()));
+        if (server.url() != null) {
+            out.println("  api         "
+                    + shell.terminal().paint(Look.CYAN, server.url().toString()));
+        }
         out.println("  management  " + server.managementUrl());
         out.println("  data        " + config.dataDir());
         out.println("  conf        " + config.confDir());
         server.engines().forEach(engine -> out.println("  " + engine));
+        if (server.url() == null) {
+            return;
+        }
         out.println(
                 "  try         " + shell.commandName() + " run \"Create a high priority task\"" + this.config.again()
                         + shell.terminal().paint(Look.DIM, "  (in another terminal; Ctrl-C stops the server)"));

@@ -1,20 +1,25 @@
 package io.taskpilot.app;
 
 import io.micrometer.core.instrument.config.MeterFilter;
+import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
+import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
+import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Guardrails;
 import io.taskpilot.engine.Lease;
-import io.taskpilot.engine.LocalSignals;
+import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.Tool;
+import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
@@ -23,15 +28,20 @@ import io.taskpilot.guardrail.NemoGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
+import io.taskpilot.journal.NotifyTransport;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
+import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.objects.FileObjects;
+import io.taskpilot.objects.S3Objects;
 import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
+import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
@@ -58,24 +68,27 @@ import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The composition root: everything is built here, by hand, in the order it depends on each other. */
 public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
-    private static final Duration GRACE = Duration.ofSeconds(10);
     private static final Duration CLOSE = Duration.ofSeconds(5);
     private static final int OPA_CONNECTIONS = 32;
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
+    private static final Duration SETTLED = Duration.ofMinutes(1);
+    private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
-    private URI url = URI.create("");
+    private @Nullable URI url;
     private URI managementUrl = URI.create("");
+    private volatile Runnable hurry = () -> {};
 
     private Server(TaskPilotConfig config) {
         this.config = config;
@@ -108,6 +121,7 @@ public final class Server {
         var address = postgres();
         Migrations.migrate(address);
 
+        ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
         var vertx = vertx(metrics);
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
@@ -116,7 +130,9 @@ public final class Server {
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
-        var signals = new LocalSignals(vertx);
+        var signals = signals(vertx, address, metrics);
+        closer.add("signals", CLOSE, signals::close);
+        signals.start();
         var chainKey = config.decisions().chainKey();
         var journal =
                 new PgJournal(database, chainKey, signals::changed, Server::historyWentBack, metrics::journalCommitted);
@@ -125,7 +141,9 @@ public final class Server {
             journal.close();
             return null;
         });
-        var reader = new PgRunReader(database, chainKey);
+        var archive = archive(vertx, blocking, metrics);
+        var retention = config.retention();
+        var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
         var policy = policy(vertx, blocking);
         var guardrails = guardrails(vertx, blocking, metrics);
@@ -146,9 +164,26 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         announce(vertx, blocking, database, metrics);
+        if (config.roles().contains(Role.AGENTS)) {
+            var settings = new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive());
+            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
+            vertx.deployVerticle(archivist)
+                    .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
+                    .await();
+        }
         var loops = Runtime.getRuntime().availableProcessors();
-        closer.add("engine", GRACE.plus(CLOSE), () -> engine.stop(GRACE));
-        engine.start(loops, config.postgres().url() == null).await();
+        var sole = config.postgres().url() == null;
+        closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
+        engine.start(loops, sole).await();
+        var serves = config.roles().contains(Role.GATEWAY);
+        if (config.roles().size() == 1) {
+            engines.add("%-11s %s"
+                    .formatted(
+                            "role",
+                            serves
+                                    ? "gateway only: accepts runs, and leaves them to nodes with the role agents"
+                                    : "agents only: drives runs, and answers on the management port alone"));
+        }
 
         var gateway = new Gateway(
                 vertx,
@@ -161,13 +196,25 @@ public final class Server {
                 health,
                 metrics,
                 version.number());
-        closer.add("gateway", CLOSE, () -> gateway.drain().eventually(gateway::close));
-        gateway.start(loops).recover(this::portsInUse).await();
-        url = url(config.http().host(), gateway.port());
+        closer.add("gateway", CLOSE, gateway::close);
+        gateway.start(serves ? loops : 0).recover(this::portsInUse).await();
+        var accept = sole ? Duration.ZERO : config.drain().accept(); // a sole server has nobody to accept for
+        var grace = config.drain().grace();
+        closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
+            log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
+            return Future.join(gateway.drain(accept), engine.drain(grace)).mapEmpty();
+        });
+        hurry = () -> {
+            gateway.hurry();
+            engine.hurry();
+        };
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
+        url = serves ? url(config.http().host(), gateway.port()) : null;
 
         watch(vertx, database);
-        health.states().keySet().forEach(name -> metrics.dependency(name, health));
+        health.states().keySet().stream()
+                .filter(name -> !name.equals("objects")) // has its own
+                .forEach(name -> metrics.dependency(name, health));
         health.started();
     }
 
@@ -194,6 +241,32 @@ public final class Server {
                 .formatted(
                         "journal", "embedded PostgreSQL in " + config.dataDir().toAbsolutePath()));
         return local.address();
+    }
+
+    /** Through Redis when there is one, else through the database. Neither has to be there: nodes also poll. */
+    private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
+        var redis = config.redis().url();
+        if (redis == null) {
+            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics, heard -> {});
+        }
+        engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
+        health.optional("redis");
+        health.down("redis", "not connected yet");
+        return new NodeSignals(vertx, transport(vertx, redis), metrics, heard -> {
+            if (heard) {
+                health.up("redis", "answers");
+            } else {
+                health.down("redis", "does not answer: nodes find each other's news by polling");
+            }
+        });
+    }
+
+    private static RedisTransport transport(Vertx vertx, Secret url) {
+        try {
+            return new RedisTransport(vertx, url);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(List.of("redis.url: " + e.getMessage()));
+        }
     }
 
     private static Vertx vertx(Metrics metrics) {
@@ -269,6 +342,22 @@ public final class Server {
         vertx.deployVerticle(announcer).await();
     }
 
+    /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
+    private TraceArchive archive(Vertx vertx, BlockingIo blocking, Metrics metrics) {
+        var url = config.s3().url();
+        if (url == null) {
+            var files = config.dataDir().resolve("objects").toAbsolutePath();
+            use("objects", "files in " + files);
+            return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files in " + files);
+        }
+        var engine =
+                "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
+        use("objects", engine);
+        var store = new S3Objects(vertx, blocking, config.s3());
+        closer.add("objects", CLOSE, store::close);
+        return new TraceArchive(store, blocking, health, metrics, engine);
+    }
+
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {
         var problems = new ArrayList<String>();
         var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
@@ -320,10 +409,10 @@ public final class Server {
     private void watch(Vertx vertx, Database database) {
         health.up("postgres", "answers");
         vertx.setPeriodic(HEALTH_MILLIS, unused -> {
-            if (database.answers()) {
+            if (database.isWell()) {
                 health.up("postgres", "answers");
             } else {
-                health.down("postgres", "does not answer: runs wait, new ones are refused");
+                health.down("postgres", "does not answer, or takes no writes: runs wait, new ones are refused");
             }
         });
     }
@@ -348,8 +437,8 @@ public final class Server {
         return routes.substring(routes.lastIndexOf('>') + 1);
     }
 
-    /** Of the API. */
-    public URI url() {
+    /** Of the API; null without the role for it. */
+    public @Nullable URI url() {
         return url;
     }
 
@@ -368,8 +457,16 @@ public final class Server {
         return List.copyOf(engines);
     }
 
-    /** Gives runs back, tells streams to reconnect, closes in reverse; blocks, about 25 s at most. */
+    /**
+     * Drains, then closes in reverse; blocks. Takes {@code drain.accept} when there is nothing to wait for, and at most
+     * that or {@code drain.grace}, whichever is longer, and a few seconds.
+     */
     public void close() {
         closer.close();
+    }
+
+    /** Ends the waiting of {@link #close}, from another thread: what is not done is left to others. */
+    public void hurry() {
+        hurry.run();
     }
 }

@@ -39,9 +39,8 @@ final class ServerChoice {
             return Optional.of(client(shell, named.get()));
         }
         var recorded = ServerRecord.read(config.load(shell).config().dataDir());
-        return recorded.isPresent() && recorded.get().isAlive()
-                ? Optional.of(client(shell, recorded.get().url()))
-                : Optional.empty();
+        var url = recorded.map(ServerRecord::url).orElse(null);
+        return url != null && recorded.get().isAlive() ? Optional.of(client(shell, url)) : Optional.empty();
     }
 
     ApiClient need(Shell shell) throws InterruptedException {

@@ -12,23 +12,29 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.Map;
+import java.util.LinkedHashMap;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The note that a running server leaves in its data directory, so that commands find it. Private to the user.
  *
- * @param url of the API
+ * @param url of the API; null when it has none
  * @param managementUrl of health and metrics
  */
-record ServerRecord(URI url, URI managementUrl, long pid) {
+record ServerRecord(@Nullable URI url, URI managementUrl, long pid) {
     private static final String FILE = "server.json";
     private static final Duration ALIVE = Duration.ofSeconds(2);
 
     void write(Path dataDir) throws IOException {
         Files.createDirectories(dataDir);
-        var json =
-                ApiClient.json(Map.of("url", url.toString(), "management_url", managementUrl.toString(), "pid", pid));
+        var content = new LinkedHashMap<String, Object>();
+        if (url != null) {
+            content.put("url", url.toString());
+        }
+        content.put("management_url", managementUrl.toString());
+        content.put("pid", pid);
+        var json = ApiClient.json(content);
         // written beside and moved, so that no command reads half of it; made private before it has content
         var fresh = dataDir.resolve(FILE + "." + pid);
         Files.deleteIfExists(fresh);
@@ -53,7 +59,7 @@ record ServerRecord(URI url, URI managementUrl, long pid) {
         try {
             var json = ApiClient.JSON.readTree(file.toFile());
             return Optional.of(new ServerRecord(
-                    URI.create(json.path("url").asText()),
+                    json.has("url") ? URI.create(json.path("url").asText()) : null,
                     URI.create(json.path("management_url").asText()),
                     json.path("pid").asLong()));
         } catch (IOException | IllegalArgumentException e) {

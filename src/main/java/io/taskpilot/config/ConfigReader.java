@@ -155,8 +155,9 @@ final class ConfigReader {
             var at = "tools.webhooks." + name + ".";
             var url = in.find(at + "url", secretUrl());
             var secret = in.secret(at + "secret", WEBHOOK);
+            var previous = in.secret(at + "previousSecret", WEBHOOK);
             var idempotent = in.get(at + "idempotent", flag(), "false");
-            var webhook = webhook(at, url, secret, idempotent);
+            var webhook = webhook(at, url, secret, previous, idempotent);
             if (webhook != null) {
                 webhooks.put(name, webhook);
             }
@@ -171,15 +172,19 @@ final class ConfigReader {
         var at = "approvals.webhook.";
         var url = in.find(at + "url", secretUrl());
         var secret = in.secret(at + "secret", WEBHOOK);
+        var previous = in.secret(at + "previousSecret", WEBHOOK);
         if (url != null) {
             in.need(at + "secret");
         }
-        return webhook(at, url, secret, true);
+        return webhook(at, url, secret, previous, true);
     }
 
-    private @Nullable Webhook webhook(String at, @Nullable URI url, @Nullable Secret secret, boolean idempotent) {
+    private @Nullable Webhook webhook(
+            String at, @Nullable URI url, @Nullable Secret secret, @Nullable Secret previous, boolean idempotent) {
         var allowPrivate = in.get(at + "allowPrivate", flag(), "false");
         var timeout = in.get(at + "timeout", duration("1s", "60s"), "30s");
-        return url == null || secret == null ? null : new Webhook(url, secret, idempotent, allowPrivate, timeout);
+        return url == null || secret == null
+                ? null
+                : new Webhook(url, secret, previous, idempotent, allowPrivate, timeout);
     }
 }

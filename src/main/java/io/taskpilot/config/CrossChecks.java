@@ -2,6 +2,7 @@ package io.taskpilot.config;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Llm;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -44,6 +45,10 @@ final class CrossChecks {
         if (config.roles().size() == 1 && config.postgres().url() == null) {
             in.mistake("roles: one alone (expected: with postgres.url, which the nodes of the other role share)");
         }
+        if (!config.roles().contains(Role.AGENTS) && config.limits().queue() == 0) {
+            in.mistake(
+                    "limits.queue: 0 (expected: 1 or more with the role gateway alone, whose runs all wait for others)");
+        }
         if (config.s3().url() != null) {
             in.need("s3.accessKey");
             in.need("s3.secretKey");
@@ -73,14 +78,21 @@ final class CrossChecks {
         if (!"https".equals(webhook.url().getScheme()) && !webhook.allowPrivate()) {
             in.mistake(at + ".url: *** (expected: https, or allowPrivate: true for a receiver next door)");
         }
+        checkSecret(at + ".secret", webhook.secret());
+        if (webhook.previousSecret() != null) {
+            checkSecret(at + ".previousSecret", webhook.previousSecret());
+        }
+    }
+
+    private void checkSecret(String at, Secret secret) {
         try {
-            var key = webhook.secret().value().substring("whsec_".length());
+            var key = secret.value().substring("whsec_".length());
             var bytes = Base64.getDecoder().decode(key).length;
             if (bytes < 24 || bytes > 64) {
-                in.mistake(at + ".secret: *** of %d bytes (expected: 24..64)".formatted(bytes));
+                in.mistake(at + ": *** of %d bytes (expected: 24..64)".formatted(bytes));
             }
         } catch (IllegalArgumentException e) {
-            in.mistake(at + ".secret: *** (expected: whsec_ and base64)");
+            in.mistake(at + ": *** (expected: whsec_ and base64)");
         }
     }
 }

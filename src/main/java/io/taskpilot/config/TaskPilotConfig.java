@@ -3,6 +3,7 @@ package io.taskpilot.config;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -39,19 +40,22 @@ public record TaskPilotConfig(
         Tools tools,
         Log log) {
 
-    /** The same on other ports; 0 picks a free one. */
-    public TaskPilotConfig withPorts(int port, int managementPort) {
+    /**
+     * For a server that no load balancer knows: it does everything, listens on other ports (0 picks a free one), and is
+     * gone as soon as it may.
+     */
+    public TaskPilotConfig unlisted(int port, int managementPort) {
         var ports = new Http(
                 http.host, port, http.managementHost, managementPort, http.managementOnly, http.maxConnections);
         return new TaskPilotConfig(
                 environment,
                 dataDir,
                 confDir,
-                roles,
+                EnumSet.allOf(Role.class),
                 ports,
                 auth,
                 limits,
-                drain,
+                new Drain(Duration.ZERO, drain.grace),
                 postgres,
                 redis,
                 s3,
@@ -213,11 +217,18 @@ public record TaskPilotConfig(
     public record Tools(Map<String, Webhook> webhooks) {
         /**
          * @param secret {@code whsec_} and base64, as Standard Webhooks has it
+         * @param previousSecret signs as well, while receivers change over to {@code secret}
          * @param idempotent the receiver drops a repeated {@code webhook-id}
          * @param allowPrivate permits private and loopback addresses
          * @param timeout of a call, 1 s to 60 s
          */
-        public record Webhook(URI url, Secret secret, boolean idempotent, boolean allowPrivate, Duration timeout) {}
+        public record Webhook(
+                URI url,
+                Secret secret,
+                @Nullable Secret previousSecret,
+                boolean idempotent,
+                boolean allowPrivate,
+                Duration timeout) {}
     }
 
     /** @param format {@code null} chooses: text on a terminal, else ECS JSON */

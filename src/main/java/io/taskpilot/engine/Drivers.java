@@ -4,11 +4,9 @@ import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
-import io.taskpilot.run.Workflow;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
-import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +14,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -24,38 +23,33 @@ import org.slf4j.LoggerFactory;
 /** The runs this node drives, spread over its agent loops. Safe to use from any thread. */
 final class Drivers {
     private static final Logger log = LoggerFactory.getLogger(Drivers.class);
+    private static final long HAND_BACK_AGAIN_MILLIS = 500;
+    private static final long RELEASES_MILLIS = 10;
+    private static final long EMPTY_MILLIS = 20;
 
     private record Pinned(Context context, RunDriver driver) {}
 
-    private final Vertx vertx;
-    private final Workflow workflow;
-    private final StepPerformer performer;
-    private final Journal journal;
-    private final Lease lease;
-    private final RunMetrics metrics;
+    private final Collaborators with;
     private final int limit;
+    private final Runnable released;
     private final List<Context> loops = new CopyOnWriteArrayList<>();
     private final Map<UUID, Pinned> runToDriver = new ConcurrentHashMap<>();
     private final Map<String, Integer> principalToRuns = new ConcurrentHashMap<>();
     private final AtomicInteger slots = new AtomicInteger();
     private final AtomicInteger turn = new AtomicInteger();
+    private final AtomicBoolean toTell = new AtomicBoolean();
+    private volatile Runnable room = () -> {};
     private volatile boolean closing;
+    private volatile boolean hurried;
 
-    Drivers(
-            Vertx vertx,
-            Workflow workflow,
-            StepPerformer performer,
-            Journal journal,
-            Lease lease,
-            RunMetrics metrics,
-            int limit) {
-        this.vertx = vertx;
-        this.workflow = workflow;
-        this.performer = performer;
-        this.journal = journal;
-        this.lease = lease;
-        this.metrics = metrics;
+    /**
+     * @param limit runs at a time
+     * @param released called after runs of this node were given back, once for all of a moment
+     */
+    Drivers(Collaborators with, int limit, Runnable released) {
+        this.with = with;
         this.limit = limit;
+        this.released = released;
     }
 
     /** Adds an event loop to drive runs on. */
@@ -77,6 +71,12 @@ final class Drivers {
 
     void giveBack() {
         slots.decrementAndGet();
+        room.run();
+    }
+
+    /** Has {@code listener} called, on any thread, whenever there is a place again. */
+    void onRoom(Runnable listener) {
+        room = listener;
     }
 
     int free() {
@@ -102,7 +102,7 @@ final class Drivers {
 
     /** Ends a run that took its nodes down again and again, instead of trying once more. */
     void end(long fence, RunState state, List<RunEvent> first, Problem problem) {
-        metrics.poisoned();
+        with.metrics().poisoned();
         drive(fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
     }
 
@@ -110,10 +110,10 @@ final class Drivers {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
         var principal = state.request().principal();
         principalToRuns.merge(principal, 1, Integer::sum);
-        var owner = lease.nodeId();
+        var owner = with.lease().nodeId();
         loop.runOnContext(unused -> {
             var runId = state.request().runId();
-            var driver = new RunDriver(vertx, workflow, performer, journal, lease, metrics, owner, fence, state);
+            var driver = new RunDriver(with, owner, fence, state);
             var pinned = new Pinned(loop, driver);
             runToDriver.put(runId, pinned);
             before.accept(driver);
@@ -124,15 +124,41 @@ final class Drivers {
                 runToDriver.remove(runId, pinned);
                 principalToRuns.computeIfPresent(principal, (same, runs) -> runs > 1 ? runs - 1 : null);
                 giveBack();
+                if (closing) {
+                    tellReleased();
+                }
             });
         });
     }
 
-    /** False when this node does not drive the run. */
-    boolean cancel(UUID runId) {
+    /** Releases a run that this node owns and does not drive, however often it takes: nobody else may have it before. */
+    void handBack(UUID runId, long fence) {
+        with.journal()
+                .release(runId, fence)
+                .onSuccess(unused -> tellReleased())
+                .onFailure(unused ->
+                        with.vertx().setTimer(HAND_BACK_AGAIN_MILLIS, again -> handBack(runId, fence)));
+    }
+
+    /** Releases come in crowds: whoever may claim them is told of each crowd once. */
+    void tellReleased() {
+        if (toTell.compareAndSet(false, true)) {
+            with.vertx().setTimer(RELEASES_MILLIS, unused -> {
+                toTell.set(false);
+                released.run();
+            });
+        }
+    }
+
+    /**
+     * False when this node does not drive the run.
+     *
+     * @param how as {@code RunDriver.cancel} has it
+     */
+    boolean cancel(UUID runId, String how) {
         var pinned = runToDriver.get(runId);
         if (pinned != null) {
-            pinned.context().runOnContext(unused -> pinned.driver().cancel());
+            pinned.context().runOnContext(unused -> pinned.driver().cancel(how));
         }
         return pinned != null;
     }
@@ -147,8 +173,8 @@ final class Drivers {
     }
 
     /**
-     * Gives every run back; completes when none is left, or after {@code grace}, when what is left is dropped (a later
-     * owner finds its started calls in doubt).
+     * Gives every run back and takes no other; completes when none is left, or after {@code grace}, when what is left is
+     * dropped (a later owner finds its started calls in doubt).
      */
     Future<Void> releaseAll(Duration grace) {
         closing = true;
@@ -163,11 +189,16 @@ final class Drivers {
         if (slots.get() == 0) { // a run that is being accepted has a slot, and no driver yet
             return Future.succeededFuture();
         }
-        if (untilNanos - System.nanoTime() < 0) {
+        if (hurried || untilNanos - System.nanoTime() < 0) {
             abandonAll();
             return Future.succeededFuture();
         }
-        return vertx.timer(20, TimeUnit.MILLISECONDS).compose(unused -> whenEmpty(untilNanos));
+        return with.vertx().timer(EMPTY_MILLIS, TimeUnit.MILLISECONDS).compose(unused -> whenEmpty(untilNanos));
+    }
+
+    /** Ends the grace of {@link #releaseAll} now. */
+    void hurry() {
+        hurried = true;
     }
 
     /** Completes once every loop has taken a turn: proof that they turn. */

@@ -27,10 +27,12 @@ public final class Engine implements Runs {
     private final Journal journal;
     private final RunReader reader;
     private final Signals signals;
+    private final SlowPoll poll;
     private final Lease lease;
     private final Workflow workflow;
     private final Dispatcher dispatcher;
     private final Drivers drivers;
+    private final Admission admission;
     private final EngineSettings settings;
     private final RunMetrics metrics;
     private @Nullable String keeperId;
@@ -54,6 +56,7 @@ public final class Engine implements Runs {
         this.journal = journal;
         this.reader = reader;
         this.signals = signals;
+        this.poll = new SlowPoll(vertx, reader, signals);
         this.lease = lease;
         metrics = new RunMetrics(telemetry);
         workflow = new Workflow(settings.workflow());
@@ -61,43 +64,69 @@ public final class Engine implements Runs {
         var rails = new RailGate(guardrails, settings, patience, metrics);
         dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
-        drivers = new Drivers(vertx, workflow, performer, journal, lease, metrics, settings.runs());
+        var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
+        drivers = new Drivers(with, settings.runs(), signals::claimable);
+        admission = new Admission(vertx, journal, metrics, settings.queue());
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
+        telemetry.admission(admission::depth, settings.queue(), settings.runs());
     }
 
     /**
      * Completes once this node may accept runs.
      *
-     * @param loops agent event loops
+     * @param loops agent event loops, if this node drives runs
      * @param sole no other server can be there, so what an earlier one left is taken at once
      */
     public Future<Void> start(int loops, boolean sole) {
-        return vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
-                .compose(unused -> vertx.deployVerticle(new Keeper(journal, signals, drivers, lease, sole)))
-                .onSuccess(id -> keeperId = id)
-                .mapEmpty();
+        return settings.runs() == 0
+                ? admission.start()
+                : vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
+                        .compose(unused -> admission.start())
+                        .compose(unused -> vertx.deployVerticle(
+                                new Keeper(journal, signals, drivers, admission, workflow, lease, sole)))
+                        .onSuccess(id -> keeperId = id)
+                        .mapEmpty();
     }
 
-    /** Gives every run back and leaves the node table; what is not done within {@code grace} is dropped. */
-    public Future<Void> stop(Duration grace) {
-        return drivers.releaseAll(grace)
-                .compose(unused -> keeperId == null ? Future.succeededFuture() : vertx.undeploy(keeperId))
-                .compose(unused -> journal.deregister(lease.nodeId()));
+    /**
+     * Takes no run any more and gives every run back at once, so that others continue them; one with a started tool call
+     * follows when the call has ended. Runs are still accepted, for others to drive. Completes when none is left, or
+     * after {@code grace}, when what is left is dropped: a later owner finds its started calls in doubt.
+     */
+    public Future<Void> drain(Duration grace) {
+        return drivers.releaseAll(grace);
+    }
+
+    /** Ends the grace of a drain now. */
+    public void hurry() {
+        drivers.hurry();
+    }
+
+    /** Leaves the node table, after {@link #drain}. */
+    public Future<Void> stop() {
+        admission.stop();
+        return keeperId == null
+                ? Future.succeededFuture()
+                : vertx.undeploy(keeperId).compose(unused -> journal.deregister(lease.nodeId()));
     }
 
     @Override
     public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
-        if (!drivers.reserve()) {
-            var detail =
-                    "%d runs are in flight on this node (limit: %d)".formatted(drivers.inFlight(), settings.runs());
-            metrics.refused("overload");
-            return Future.failedFuture(Failure.overloaded("overload-runs", detail, Duration.ofSeconds(1)));
+        if (admission.hasQueue() || !drivers.reserve()) {
+            return admission.queue(() -> journal.create(request, key, false)).map(created -> {
+                signals.claimable();
+                return new Submission(created.runId(), created.replayed());
+            });
         }
+        var owner = lease.nodeId();
         return journal.create(request, key, true)
                 .onFailure(cause -> drivers.giveBack())
                 .map(created -> {
                     if (created.replayed()) {
                         drivers.giveBack();
+                    } else if (!owner.equals(lease.nodeId())) { // declared dead meanwhile: it was not this node's
+                        drivers.giveBack();
+                        drivers.handBack(created.runId(), created.fence());
                     } else {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
                         drivers.drive(created.fence(), RunState.of(List.of(accepted)), List.of());
@@ -108,15 +137,16 @@ public final class Engine implements Runs {
 
     @Override
     public Future<RunStatus> cancel(UUID runId, String principal) {
-        var problem = new Problem("caller-cancelled", "cancelled by " + principal);
+        var how = "by " + principal;
+        var problem = new Problem("caller-cancelled", "cancelled " + how);
         return journal.requestCancel(runId).compose(status -> {
             if (status.isTerminal()) {
                 return Future.succeededFuture(status);
             }
-            signals.cancelRequested(runId);
-            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId)) {
+            if (status != RunStatus.AWAITING_APPROVAL && drivers.cancel(runId, how)) {
                 return Future.succeededFuture(status); // once parked, a driver that is still here ends without a look
             }
+            signals.cancelRequested(runId);
             return journal.appendUnowned(runId, (run, now) -> cancelUnowned(run, problem))
                     .map(RunState::status)
                     .recover(cause -> cause instanceof Journal.LostRun // its owner has the request, or will
@@ -156,7 +186,7 @@ public final class Engine implements Runs {
                 var detail = "%d (expected: 0 to %d, the last event)".formatted(after, run.lastSeq());
                 return Future.failedFuture(Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", detail));
             }
-            return RunWatch.open(vertx, reader, signals, runId, after);
+            return RunWatch.open(vertx, reader, signals, poll, runId, after);
         });
     }
 

@@ -2,6 +2,7 @@ package io.taskpilot.engine;
 
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.config.TaskPilotConfig.OnError;
+import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.WorkflowSettings;
 import java.time.Duration;
@@ -9,11 +10,13 @@ import java.time.Duration;
 /**
  * What the engine takes from the configuration.
  *
- * @param runs in flight on this node at most
+ * @param runs in flight on this node at most; 0 for a node that drives none
+ * @param queue accepted runs that wait for a node with room, over all nodes
  */
 public record EngineSettings(
         String environment,
         int runs,
+        int queue,
         Duration modelTimeout,
         Duration policyTimeout,
         Duration railTimeout,
@@ -24,7 +27,8 @@ public record EngineSettings(
     public static EngineSettings of(TaskPilotConfig config) {
         return new EngineSettings(
                 config.environment(),
-                config.limits().runs(),
+                config.roles().contains(Role.AGENTS) ? config.limits().runs() : 0,
+                config.limits().queue(),
                 config.llm().timeout(),
                 config.policy().timeout(),
                 config.guardrails().timeout(),

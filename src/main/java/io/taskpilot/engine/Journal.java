@@ -74,7 +74,7 @@ public interface Journal {
 
     /**
      * Takes up to {@code max} claimable runs for this node: status queued or running, owner null or declared dead, of a
-     * format this node reads.
+     * format this node reads. Those that were under way first; new ones by tenants in turn, oldest first in each.
      */
     Future<List<Claim>> claim(int max);
 
@@ -86,6 +86,12 @@ public interface Journal {
 
     /** Gives a run back, so that another node continues it at once. False if it was not this fence's any more. */
     Future<Boolean> release(UUID runId, long fence);
+
+    /** How many runs wait for their first owner; counts up to {@code max}. */
+    Future<Integer> waiting(int max);
+
+    /** Runs without an owner that are past their deadline, at most {@code max}. */
+    Future<List<UUID>> overdue(int max);
 
     /** Runs whose approval has expired, at most {@code max}. */
     Future<List<UUID>> expiredApprovals(int max);

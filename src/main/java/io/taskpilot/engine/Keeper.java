@@ -6,6 +6,7 @@ import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
+import io.taskpilot.run.Workflow;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import java.util.List;
@@ -36,20 +37,31 @@ final class Keeper extends VerticleBase {
     private final Journal journal;
     private final Signals signals;
     private final Drivers drivers;
+    private final Admission admission;
+    private final Workflow workflow;
     private final Lease lease;
     private final boolean sole;
+    private final Renewals renewals = new Renewals();
     private long loopsAnsweredNanos = System.nanoTime();
-    private long renewedNanos = System.nanoTime();
-    private long renewingSinceNanos = System.nanoTime();
+    private boolean declareDue = true;
     private boolean claiming;
     private boolean claimAgain;
     private boolean closing;
 
     /** @param sole no other server can be there: it holds the lock of the data directory */
-    Keeper(Journal journal, Signals signals, Drivers drivers, Lease lease, boolean sole) {
+    Keeper(
+            Journal journal,
+            Signals signals,
+            Drivers drivers,
+            Admission admission,
+            Workflow workflow,
+            Lease lease,
+            boolean sole) {
         this.journal = journal;
         this.signals = signals;
         this.drivers = drivers;
+        this.admission = admission;
+        this.workflow = workflow;
         this.lease = lease;
         this.sole = sole;
     }
@@ -64,13 +76,18 @@ final class Keeper extends VerticleBase {
 
     private void begin() {
         signals.onClaimable(() -> context.runOnContext(unused -> claim()));
-        signals.onCancelRequested(drivers::cancel);
+        drivers.onRoom(this::fillUp);
+        signals.onCancelRequested(this::cancel);
         loopsAnsweredNanos = System.nanoTime();
         every(PING_MILLIS, this::ping);
         every(HEARTBEAT_MILLIS, this::heartbeat);
         every(EXPIRY_MILLIS, this::expireApprovals);
+        every(EXPIRY_MILLIS, this::endOverdue);
         every(CLEAN_UP_MILLIS, journal::cleanUp);
-        vertx.setPeriodic(CLAIM_MILLIS, unused -> claim());
+        vertx.setPeriodic(CLAIM_MILLIS, unused -> {
+            declareDue = true;
+            claim();
+        });
         claim();
     }
 
@@ -92,8 +109,7 @@ final class Keeper extends VerticleBase {
     private Future<Void> register() {
         var sent = System.nanoTime();
         return journal.register().map(beat -> {
-            renewingSinceNanos = sent;
-            renewedNanos = sent;
+            renewals.registered(sent);
             lease.renewed(beat.nodeId(), sent, beat.at());
             log.info("node registered node_id={}", beat.nodeId());
             return null;
@@ -120,13 +136,21 @@ final class Keeper extends VerticleBase {
             drivers.abandonAll();
             return register();
         }
-        if (sent - renewedNanos > Lease.TERM.toNanos()) {
-            renewingSinceNanos = sent; // the row had expired meanwhile, as everybody's may have
-        }
-        renewedNanos = sent;
+        renewals.renewed(sent);
         lease.renewed(beat.nodeId(), sent, beat.at());
-        beat.cancelRequested().forEach(drivers::cancel);
+        beat.cancelRequested().forEach(this::cancel);
         return Future.succeededFuture();
+    }
+
+    private void cancel(UUID runId) {
+        drivers.cancel(runId, RunDriver.ON_REQUEST);
+    }
+
+    /** A place became free: whoever waits for one does not wait for the next round. */
+    private void fillUp() {
+        if (admission.hasQueue()) {
+            context.runOnContext(unused -> claim());
+        }
     }
 
     /** One claim at a time; a wake-up that comes meanwhile asks for another. */
@@ -148,9 +172,13 @@ final class Keeper extends VerticleBase {
                 });
     }
 
-    /** Only a node whose own renewals held for a whole term may judge others: after an outage all look expired. */
+    /** Only a node whose own renewals held for a whole term may judge others. */
     private Future<Integer> declare() {
-        var settled = lease.isHeld() && System.nanoTime() - renewingSinceNanos > Lease.TERM.toNanos();
+        if (!declareDue) {
+            return Future.succeededFuture(0);
+        }
+        declareDue = false;
+        var settled = lease.isHeld() && renewals.heldForATerm(System.nanoTime());
         return settled ? journal.declareDead(lease.nodeId(), false) : Future.succeededFuture(0);
     }
 
@@ -159,25 +187,29 @@ final class Keeper extends VerticleBase {
         if (free == 0 || !lease.isHeld()) {
             return Future.succeededFuture();
         }
+        var mark = admission.mark();
+        var owner = lease.nodeId();
         return journal.claim(free).map(claims -> {
-            claims.forEach(this::take);
+            if (claims.size() < free) {
+                admission.emptied(mark);
+            }
+            claims.forEach(claim -> take(owner, claim));
             return null;
         });
     }
 
     /** What was claimed is this node's until it drives it or gives it back: tried until one of the two succeeds. */
-    private void take(Claim claim) {
-        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(claim, state), cause -> {
+    private void take(UUID owner, Claim claim) {
+        if (!owner.equals(lease.nodeId())) {
+            return; // declared dead meanwhile: whoever claims next has it
+        }
+        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(owner, claim, state), cause -> {
             var readable = cause instanceof Failure;
             if (!readable) {
                 log.error("claimed run cannot be folded run_id={}", claim.runId(), cause);
             }
-            later(readable ? AGAIN_MILLIS : UNREADABLE_MILLIS, () -> take(claim));
+            later(readable ? AGAIN_MILLIS : UNREADABLE_MILLIS, () -> take(owner, claim));
         });
-    }
-
-    private void giveBack(Claim claim) {
-        journal.release(claim.runId(), claim.fence()).onFailure(unused -> later(AGAIN_MILLIS, () -> giveBack(claim)));
     }
 
     private void later(long millis, Runnable task) {
@@ -188,9 +220,12 @@ final class Keeper extends VerticleBase {
         });
     }
 
-    private void drive(Claim claim, RunState state) {
+    private void drive(UUID owner, Claim claim, RunState state) {
+        if (!owner.equals(lease.nodeId())) {
+            return;
+        }
         if (!drivers.reserve()) {
-            giveBack(claim);
+            drivers.handBack(claim.runId(), claim.fence());
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));
@@ -210,6 +245,20 @@ final class Keeper extends VerticleBase {
 
     private Future<Void> expire(UUID runId) {
         return journal.appendUnowned(runId, Approvals::expire).mapEmpty();
+    }
+
+    /** Runs that nobody had room for in all their time. */
+    private Future<?> endOverdue() {
+        return journal.overdue(EXPIRIES)
+                .compose(runIds -> Future.join(runIds.stream().map(this::end).toList()));
+    }
+
+    private Future<Void> end(UUID runId) {
+        return journal.appendUnowned(runId, (run, now) -> Overdue.end(workflow, run, now))
+                .<Void>mapEmpty()
+                .recover(cause -> cause instanceof Journal.LostRun // claimed meanwhile
+                        ? Future.succeededFuture()
+                        : Future.failedFuture(cause));
     }
 
     /** Stops the timers; the node row is taken out by whoever stops the engine, after the last release. */

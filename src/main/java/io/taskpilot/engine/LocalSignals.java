@@ -19,6 +19,7 @@ public final class LocalSignals implements Signals {
     private final Map<UUID, List<Listener>> runToListeners = new ConcurrentHashMap<>();
     private final List<Runnable> claimers = new CopyOnWriteArrayList<>();
     private final List<Consumer<UUID>> cancellers = new CopyOnWriteArrayList<>();
+    private final List<Runnable> missers = new CopyOnWriteArrayList<>();
 
     public LocalSignals(Vertx vertx) {
         this.vertx = vertx;
@@ -45,13 +46,18 @@ public final class LocalSignals implements Signals {
 
     @Override
     public Future<Runnable> onChanged(UUID runId, Runnable action) {
+        return Future.succeededFuture(listen(runId, action));
+    }
+
+    /** As {@link #onChanged}; here there is nothing to wait for. */
+    Runnable listen(UUID runId, Runnable action) {
         var listener = new Listener(vertx.getOrCreateContext(), action);
         runToListeners.compute(runId, (id, listeners) -> {
             var longer = listeners == null ? new CopyOnWriteArrayList<Listener>() : listeners;
             longer.add(listener);
             return longer;
         });
-        return Future.succeededFuture(() -> remove(runId, listener));
+        return () -> remove(runId, listener);
     }
 
     private void remove(UUID runId, Listener listener) {
@@ -69,5 +75,16 @@ public final class LocalSignals implements Signals {
     @Override
     public void onCancelRequested(Consumer<UUID> listener) {
         cancellers.add(listener);
+    }
+
+    @Override
+    public void onMissed(Runnable listener) {
+        missers.add(listener);
+    }
+
+    /** Signals may have been lost: whoever waits for any looks once. */
+    void missed() {
+        missers.forEach(Runnable::run);
+        claimable();
     }
 }

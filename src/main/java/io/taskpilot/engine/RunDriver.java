@@ -5,6 +5,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.CallState;
+import io.taskpilot.run.CallState.Stage;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -32,6 +33,9 @@ import org.slf4j.LoggerFactory;
 final class RunDriver {
     private static final Logger log = LoggerFactory.getLogger(RunDriver.class);
     private static final long LEASE_POLL_MILLIS = 100;
+
+    /** How a run is cancelled when another node was asked: the database tells no more. */
+    static final String ON_REQUEST = "on request";
 
     /** What the driver was told to stop for; fails whatever step is under way. */
     private static final class Stopped extends RuntimeException {
@@ -62,26 +66,17 @@ final class RunDriver {
     private boolean abandoned;
     private long timeout = -1;
 
-    RunDriver(
-            Vertx vertx,
-            Workflow workflow,
-            StepPerformer performer,
-            Journal journal,
-            Lease lease,
-            RunMetrics metrics,
-            UUID owner,
-            long fence,
-            RunState state) {
-        this.vertx = vertx;
-        this.workflow = workflow;
-        this.performer = performer;
-        this.journal = journal;
-        this.lease = lease;
-        this.metrics = metrics;
+    RunDriver(Collaborators with, UUID owner, long fence, RunState state) {
+        vertx = with.vertx();
+        workflow = with.workflow();
+        performer = with.performer();
+        journal = with.journal();
+        lease = with.lease();
+        metrics = with.metrics();
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, this::cancel);
+        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, () -> cancel(ON_REQUEST));
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
@@ -115,23 +110,28 @@ final class RunDriver {
         }
     }
 
-    void cancel() {
-        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled on request"));
+    /** @param how {@link #ON_REQUEST}, or by whom, where that is known */
+    void cancel(String how) {
+        stop(RunStatus.CANCELLED, new Problem("caller-cancelled", "cancelled " + how));
     }
 
     private void timedOut() {
-        var limit = history.state().request().timeout().toSeconds();
-        stop(RunStatus.TIMED_OUT, new Problem("limit-run-timeout", "not finished within %d s".formatted(limit)));
+        stop(RunStatus.TIMED_OUT, Overdue.problem(history.state()));
     }
 
     /** Gives the run back: model, policy and rail calls are cut at once, a started tool call is awaited. */
     void release() {
         if (ending == null && !releasing) {
             releasing = true;
-            if (callsUnderWay.isEmpty()) {
+            if (!hasStartedCall()) {
                 call.abort();
             }
         }
+    }
+
+    /** One whose start may be committed, begun or not: left behind, it would be in doubt until its deadline. */
+    private boolean hasStartedCall() {
+        return history.state().calls().values().stream().anyMatch(made -> made.stage() == Stage.STARTED);
     }
 
     /** Drops the run without another write: it is not this node's any more, or the node must stop now. */
@@ -142,7 +142,7 @@ final class RunDriver {
 
     /** One turn of the loop, and the turns after it. */
     private Future<Void> advance() {
-        if (ending != null || abandoned || (releasing && callsUnderWay.isEmpty())) {
+        if (ending != null || abandoned || (releasing && !hasStartedCall())) {
             return Future.failedFuture(new Stopped());
         }
         var step = workflow.next(history.state());
@@ -228,6 +228,9 @@ final class RunDriver {
                     started.call().id(), unused -> performer.runTool(history.state(), started, call));
         }
         return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
+            if (abandoned) {
+                return Future.failedFuture(new Stopped()); // a call that was broken off ends, and says nothing
+            }
             takeEnded();
             return history.flush();
         });
@@ -319,6 +322,9 @@ final class RunDriver {
             if (isHeld() || call.isAborted()) {
                 vertx.cancelTimer(timer);
                 held.complete();
+            } else if (!lease.nodeId().equals(owner)) {
+                vertx.cancelTimer(timer);
+                held.fail(new Journal.LostRun(runId)); // that node is dead, and never comes back
             }
         });
         return held.future();

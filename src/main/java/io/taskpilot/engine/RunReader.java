@@ -12,6 +12,7 @@ import io.taskpilot.run.Usage;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -30,6 +31,9 @@ public interface RunReader {
 
     /** Events with {@code seq > after}, oldest first, at most {@code limit}. Empty past the end. */
     Future<List<Recorded>> events(UUID runId, long after, int limit);
+
+    /** The last {@code seq} of each, in one query; without those that are not there. */
+    Future<Map<UUID, Long>> lastSeqs(Collection<UUID> runIds);
 
     Future<ApprovalView> approval(UUID approvalId);
 

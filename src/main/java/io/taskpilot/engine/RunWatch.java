@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.run.Recorded;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -13,28 +14,31 @@ import java.util.UUID;
  */
 public final class RunWatch {
     private static final int PAGE = 200;
-    private static final long POLL_MILLIS = 2_000;
 
-    private final Vertx vertx;
+    private final Context context;
     private final RunReader reader;
+    private final SlowPoll poll;
     private final UUID runId;
     private Runnable unsubscribe = () -> {};
     private Promise<Void> wake = Promise.promise();
-    private long after;
+    private volatile long after; // the poll looks at it
     private boolean closed;
 
-    private RunWatch(Vertx vertx, RunReader reader, UUID runId, long after) {
-        this.vertx = vertx;
+    private RunWatch(Context context, RunReader reader, SlowPoll poll, UUID runId, long after) {
+        this.context = context;
         this.reader = reader;
+        this.poll = poll;
         this.runId = runId;
         this.after = after;
     }
 
     /** Subscribes first, so that nothing falls between the first read and the first signal. */
-    public static Future<RunWatch> open(Vertx vertx, RunReader reader, Signals signals, UUID runId, long after) {
-        var watch = new RunWatch(vertx, reader, runId, after);
+    public static Future<RunWatch> open(
+            Vertx vertx, RunReader reader, Signals signals, SlowPoll poll, UUID runId, long after) {
+        var watch = new RunWatch(vertx.getOrCreateContext(), reader, poll, runId, after);
         return signals.onChanged(runId, watch::wake).map(unsubscribe -> {
             watch.unsubscribe = unsubscribe;
+            poll.add(watch);
             return watch;
         });
     }
@@ -61,11 +65,7 @@ public final class RunWatch {
 
     private void deliver(List<Recorded> events, Future<Void> heard, Promise<List<Recorded>> answer) {
         if (events.isEmpty()) {
-            var poll = vertx.setTimer(POLL_MILLIS, unused -> wake());
-            heard.onComplete(unused -> {
-                vertx.cancelTimer(poll);
-                read(answer);
-            });
+            heard.onComplete(unused -> read(answer));
         } else {
             after = events.get(events.size() - 1).seq();
             answer.complete(events);
@@ -80,8 +80,20 @@ public final class RunWatch {
     /** Ends a waiting {@link #next} with an empty list. Idempotent. */
     public void close() {
         closed = true;
+        poll.remove(this);
         unsubscribe.run();
         wake();
+    }
+
+    UUID runId() {
+        return runId;
+    }
+
+    /** Wakes this, on its context, if the run has got further than it has. Callable from any thread. */
+    void reached(long seq) {
+        if (seq > after) {
+            context.runOnContext(unused -> wake());
+        }
     }
 
     private void wake() {

@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
 /** What a gateway may do to runs. Futures complete on the caller's context; failures are {@code Failure}s. */
 public interface Runs {
 
-    /** Accepts a run and begins to drive it. {@code overload-*} (503) when this node has no room. */
+    /**
+     * Accepts a run, and begins to drive it unless this node is full; then it waits for any node with room. {@code
+     * overload-queue} (503) when too many wait.
+     */
     Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key);
 
     /** How many runs of {@code principal} this node drives now. Asked on any thread, for every submission. */

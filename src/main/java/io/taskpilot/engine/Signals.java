@@ -20,7 +20,7 @@ public interface Signals {
     void cancelRequested(UUID runId);
 
     /**
-     * Completes once changes from now on are heard. {@code listener} is called on the caller's context.
+     * Completes once changes from now on are heard, or cannot be: within a second in any case. {@code listener} is called on the caller's context.
      *
      * @return closes the subscription when run
      */
@@ -31,4 +31,7 @@ public interface Signals {
 
     /** Called on any thread. */
     void onCancelRequested(Consumer<UUID> listener);
+
+    /** Called on any thread when signals of other nodes may have been lost, once they are heard again. */
+    void onMissed(Runnable listener);
 }

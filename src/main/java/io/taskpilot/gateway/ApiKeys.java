@@ -32,7 +32,7 @@ public final class ApiKeys {
     private static final Pattern ID = Pattern.compile("[\\w.@-]{1,64}");
     private static final Pattern PREFIX = Pattern.compile("[a-z0-9]{8}");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
-    private static final Set<String> FIELDS = Set.of("id", "prefix", "hash", "scopes", "roles");
+    private static final Set<String> FIELDS = Set.of("id", "tenant", "prefix", "hash", "scopes", "roles");
     private static final String ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
     /**
@@ -78,7 +78,8 @@ public final class ApiKeys {
     }
 
     /**
-     * Reads a keys file: a YAML list of {@code id}, {@code prefix}, {@code hash}, {@code scopes} and {@code roles}.
+     * Reads a keys file: a YAML list of {@code id}, {@code prefix}, {@code hash}, {@code scopes}, {@code roles}, and
+     * {@code tenant}, which may be left out.
      *
      * @throws IllegalArgumentException with every mistake, one a line
      */
@@ -90,9 +91,10 @@ public final class ApiKeys {
         for (var i = 0; i < items.size(); i++) {
             var in = new Item("keys[" + i + "]", items.get(i), mistakes);
             var id = in.text("id", ID, "1..64 of letters, digits and . _ @ -");
+            var tenant = in.textOr("tenant", ID, "1..64 of letters, digits and . _ @ -", Caller.DEFAULT_TENANT);
             var prefix = in.text("prefix", PREFIX, "8 of a-z and 0-9");
             var hash = in.text("hash", HASH, "64 of 0-9 and a-f; taskpilot keys hash makes one");
-            var caller = new Caller(id, in.words("roles"), scopes(in), true);
+            var caller = new Caller(id, tenant, in.words("roles"), scopes(in), true);
             in.refuseOthers();
             if (!id.isEmpty() && !ids.add(id)) {
                 in.mistake("id: " + id + " (expected: not used before)");
@@ -178,6 +180,10 @@ public final class ApiKeys {
             }
             mistake("%s: %s (expected: %s)".formatted(name, get(name) == null ? "missing" : "malformed", expected));
             return "";
+        }
+
+        String textOr(String name, Pattern pattern, String expected, String otherwise) {
+            return get(name) == null ? otherwise : text(name, pattern, expected);
         }
 
         List<String> words(String name) {

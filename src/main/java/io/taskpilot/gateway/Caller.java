@@ -9,10 +9,12 @@ import java.util.Set;
  * Who calls.
  *
  * @param id of the key; {@code local} when authentication is off
+ * @param tenant whose runs these are: waiting runs are taken from tenants in turn
  * @param authenticated false when authentication is off
  */
-record Caller(String id, List<String> roles, Set<Scope> scopes, boolean authenticated) {
-    static final Caller LOCAL = new Caller("local", List.of(Roles.ALL), Scope.ALL, false);
+record Caller(String id, String tenant, List<String> roles, Set<Scope> scopes, boolean authenticated) {
+    static final String DEFAULT_TENANT = "default";
+    static final Caller LOCAL = new Caller("local", DEFAULT_TENANT, List.of(Roles.ALL), Scope.ALL, false);
 
     /** @throws Failure {@code caller-scope-missing} (403) */
     void require(Scope scope) {

@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import io.taskpilot.engine.RunReader.DecisionFilter;
 import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.engine.TraceJson;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.DecisionType;
 import io.vertx.core.Future;
@@ -11,7 +12,6 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /** The decision log: as a list, as an export, and whether it is intact. */
 final class DecisionResource {
@@ -70,7 +70,7 @@ final class DecisionResource {
         in.done();
         return gateway.reader()
                 .decisions(filter, page)
-                .compose(found -> Answer.page(ctx, found.items(), found.next(), DecisionResource::json));
+                .compose(found -> Answer.page(ctx, found.items(), found.next(), TraceJson::decision));
     }
 
     private Future<Void> ndjson(RoutingContext ctx, DecisionFilter filter) {
@@ -80,7 +80,7 @@ final class DecisionResource {
 
     private static Buffer lines(List<DecisionView> decisions) {
         var lines = Buffer.buffer();
-        decisions.forEach(decision -> lines.appendString(Json.encode(json(decision)) + "\n"));
+        decisions.forEach(decision -> lines.appendString(Json.encode(TraceJson.decision(decision)) + "\n"));
         return lines;
     }
 
@@ -92,7 +92,7 @@ final class DecisionResource {
     private static Buffer rows(List<DecisionView> decisions) {
         var rows = Buffer.buffer();
         decisions.forEach(decision -> {
-            var json = json(decision);
+            var json = TraceJson.decision(decision);
             rows.appendString(Csv.row(COLUMNS.stream().map(json::get).toList()));
         });
         return rows;
@@ -111,33 +111,5 @@ final class DecisionResource {
             json.put("broken", verification.broken());
             return Answer.json(ctx, 200, json);
         });
-    }
-
-    @SuppressWarnings("NullAway") // JSON nulls: every member is always there
-    private static Map<String, Object> json(DecisionView view) {
-        var decision = view.decision();
-        var json = new LinkedHashMap<String, Object>();
-        json.put("id", "dec_" + decision.id());
-        json.put("chain_id", view.chainId().toString());
-        json.put("run_id", view.runId() == null ? null : RunJson.id(view.runId()));
-        json.put("request_id", view.requestId());
-        json.put("trace_id", view.traceId());
-        json.put("tenant", view.tenant());
-        json.put("principal", view.principal());
-        json.put("decision_type", decision.type().word());
-        json.put("phase", decision.phase());
-        json.put("result", decision.result().word());
-        json.put("reason", decision.reason());
-        json.put("rule", decision.rule());
-        json.put("agent", decision.agent());
-        json.put("tool", decision.tool());
-        json.put("policy_revision", decision.policyRevision());
-        json.put("input_sha256", decision.inputSha256());
-        json.put("context", decision.context());
-        json.put("latency_ms", decision.latencyMs());
-        json.put("created_at", view.createdAt().toString());
-        json.put("prev_hash", view.prevHash());
-        json.put("hash", view.hash());
-        return json;
     }
 }

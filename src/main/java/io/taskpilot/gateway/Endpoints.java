@@ -98,11 +98,21 @@ final class Endpoints {
     }
 
     private void always(RoutingContext ctx) {
-        if (gateway.health().isDraining() && ctx.request().version() != HttpVersion.HTTP_2) {
-            ctx.response().putHeader("connection", "close");
+        if (gateway.health().isDraining()) {
+            endConnection(ctx);
         }
         ctx.response().putHeader("cache-control", "no-store").putHeader("x-content-type-options", "nosniff");
         ctx.next();
+    }
+
+    /** The caller's next request is to find another server. */
+    private static void endConnection(RoutingContext ctx) {
+        if (ctx.request().version() == HttpVersion.HTTP_2) {
+            // after the answer, since a JDK's client (17) fails every open stream of a connection that goes away
+            ctx.addEndHandler(unused -> ctx.request().connection().goAway(0));
+        } else if (!"websocket".equalsIgnoreCase(ctx.request().getHeader("upgrade"))) {
+            ctx.response().putHeader("connection", "close");
+        }
     }
 
     private void admit(RoutingContext ctx, @Nullable Scope scope) {

@@ -10,12 +10,15 @@ import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 
 /**
  * The API of this server, and its management port. What it is built from is shared by all its event loops; it holds no
@@ -23,6 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class Gateway {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration LAST_ANSWERS = Duration.ofSeconds(5);
 
     private final Vertx vertx;
     private final Http http;
@@ -40,6 +44,8 @@ public final class Gateway {
     private final Documents documents;
     private final AtomicInteger connections = new AtomicInteger();
     private final List<String> deployments = new CopyOnWriteArrayList<>();
+    private final List<GatewayVerticle> doors = new CopyOnWriteArrayList<>();
+    private final Promise<Void> hurry = Promise.promise();
     private volatile int port;
     private volatile int managementPort;
 
@@ -90,18 +96,29 @@ public final class Gateway {
     /**
      * Binds both ports; completes once both listen.
      *
-     * @param instances event loops that serve the API
+     * @param instances event loops that serve the API; 0 leaves it out, and opens the management port alone
      */
     public Future<Void> start(int instances) {
+        var routes = new Routes(this);
+        return api(routes, instances)
+                .compose(unused -> vertx.deployVerticle(management(routes)))
+                .onSuccess(deployments::add)
+                .mapEmpty();
+    }
+
+    private Future<Void> api(Routes routes, int instances) {
+        if (instances == 0) {
+            return Future.succeededFuture();
+        }
         // of all ports that are left to the system, a negative one is the same for every instance
         var shared = http.port() == 0 ? -1 : http.port();
-        var routes = new Routes(this);
-        return vertx.deployVerticle(
-                        () -> new GatewayVerticle(
-                                this, routes::api, shared, http.host(), connections, bound -> port = bound),
-                        new DeploymentOptions().setInstances(instances))
-                .onSuccess(deployments::add)
-                .compose(unused -> vertx.deployVerticle(management(routes)))
+        Supplier<GatewayVerticle> door = () -> {
+            var verticle =
+                    new GatewayVerticle(this, routes::api, shared, http.host(), connections, bound -> port = bound);
+            doors.add(verticle);
+            return verticle;
+        };
+        return vertx.deployVerticle(door, new DeploymentOptions().setInstances(instances))
                 .onSuccess(deployments::add)
                 .mapEmpty();
     }
@@ -127,12 +144,25 @@ public final class Gateway {
     }
 
     /**
-     * Sends every stream's reader elsewhere and turns {@code /health/ready} to 503. Runs are still accepted, on
-     * connections that end with the answer; new streams are not. Completes once every reader was told.
+     * Turns {@code /health/ready} to 503 and serves on, on connections that end with the answer, for {@code accept}: so
+     * long a load balancer may still send requests here. Then every stream's reader is sent elsewhere, the API listens no
+     * more, and what is being answered gets 5 s to end. The management port stays open.
      */
-    public Future<Void> drain() {
+    public Future<Void> drain(Duration accept) {
         health.draining();
-        return streams.drain();
+        var over = accept.isZero()
+                ? Future.succeededFuture()
+                : Future.any(vertx.timer(accept.toMillis(), TimeUnit.MILLISECONDS), hurry.future());
+        // readers first: the shutdown would cut a WebSocket without a word
+        return over.compose(unused -> streams.drain())
+                .compose(unused -> Future.join(
+                        doors.stream().map(door -> door.shutdown(LAST_ANSWERS)).toList()))
+                .mapEmpty();
+    }
+
+    /** Ends the time in which a draining server still serves. */
+    public void hurry() {
+        hurry.tryComplete();
     }
 
     /** Stops listening and cuts what is still open. */

@@ -5,11 +5,15 @@ import io.vertx.core.VerticleBase;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.Http2Settings;
 import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.ext.web.Router;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** Binds a port on its event loop. It holds no logic, so that none needs a deployed verticle to be tested. */
 final class GatewayVerticle extends VerticleBase {
@@ -31,6 +35,7 @@ final class GatewayVerticle extends VerticleBase {
     private final String host;
     private final IntConsumer bound;
     private final AtomicInteger connections;
+    private @Nullable HttpServer server;
 
     /** @param bound is told the port, when it was the system's choice */
     GatewayVerticle(
@@ -56,7 +61,15 @@ final class GatewayVerticle extends VerticleBase {
                 .invalidRequestHandler(ProblemHandler::refuse)
                 .connectionHandler(this::count)
                 .listen(port, host)
-                .onSuccess(server -> bound.accept(server.actualPort()));
+                .onSuccess(listening -> {
+                    server = listening;
+                    bound.accept(listening.actualPort());
+                });
+    }
+
+    /** Listens no more, and lets requests that are being answered end; cuts what is left after {@code limit}. */
+    Future<Void> shutdown(Duration limit) {
+        return server == null ? Future.succeededFuture() : server.shutdown(limit.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     @Override

@@ -80,11 +80,12 @@ final class HealthResource {
     }
 
     private String status() {
-        var levels = gateway.health().states().values();
-        if (!gateway.health().isStarted() || levels.stream().anyMatch(state -> state.level() == Level.DOWN)) {
-            return "unhealthy";
-        }
-        return levels.stream().anyMatch(state -> state.level() == Level.DEGRADED) ? "degraded" : "healthy";
+        var level = gateway.health().isStarted() ? gateway.health().level() : Level.DOWN;
+        return switch (level) {
+            case UP -> "healthy";
+            case DEGRADED -> "degraded";
+            case DOWN -> "unhealthy";
+        };
     }
 
     private static Future<Void> answer(RoutingContext ctx, String status, Map<String, ?> checks) {

@@ -27,6 +27,7 @@ final class Problems {
             entry("caller-not-found", "There is no such thing"),
             entry("caller-method-not-allowed", "The resource does not know this method"),
             entry("caller-not-acceptable", "The resource has no form that the Accept header allows"),
+            entry("caller-run-expired", "The run is older than runs are kept"),
             entry("caller-approval-answered", "The approval was answered before"),
             entry("caller-approval-expired", "The approval expired"),
             entry("caller-already-subscribed", "The socket follows this run already"),
@@ -63,11 +64,14 @@ final class Problems {
             entry("guardrails-unavailable", "The guardrails could not be asked; nothing was let through"),
             entry("limit-runs-per-key", "The key has too many runs in flight"),
             entry("limit-subscriptions", "The socket follows too many runs"),
+            entry("archive-unavailable", "The archive of old runs is away; try again"),
+            entry("overload-archive", "Too many reads of archived runs are under way"),
             entry("overload-journal", "The database is away; nothing was accepted"),
-            entry("overload-runs", "This server has no room for another run"),
+            entry("overload-queue", "Too many runs wait for a server with room"),
             entry("overload-streams", "This server has no room for another stream"),
             entry("overload-draining", "This server is about to stop"),
             entry("internal-error", "An error of ours; the request id finds it in the log"),
+            entry("internal-archive", "An error of ours: the archived trace is missing or broken"),
             entry("internal-journal", "An error of ours: the database refused what we wrote"));
 
     private Problems() {}

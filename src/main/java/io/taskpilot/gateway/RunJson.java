@@ -1,6 +1,7 @@
 package io.taskpilot.gateway;
 
 import io.taskpilot.engine.RunReader.RunView;
+import io.taskpilot.engine.TraceJson;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.Usage;
@@ -86,13 +87,6 @@ final class RunJson {
     }
 
     static Map<String, Object> event(UUID runId, Recorded recorded, int attempt) {
-        var json = new LinkedHashMap<String, Object>();
-        json.put("seq", recorded.seq());
-        json.put("run_id", id(runId));
-        json.put("type", EventCodec.type(recorded.event()));
-        json.put("at", recorded.at().toString());
-        json.put("attempt", attempt);
-        json.put("data", EventCodec.data(recorded.event()));
-        return json;
+        return TraceJson.event(runId, recorded, attempt);
     }
 }

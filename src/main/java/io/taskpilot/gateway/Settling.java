@@ -24,7 +24,7 @@ final class Settling {
         return found.find() ? Duration.ofSeconds(Math.min(LONGEST_SECONDS, Long.parseLong(found.group(1)))) : null;
     }
 
-    /** The run as it is when it has settled, when {@code wait} is over, or when the caller left. */
+    /** The run as it is when it has settled, when {@code wait} is over, when the caller left, or the server goes. */
     static Future<RunView> settled(Gateway gateway, RoutingContext ctx, RunView run, Duration wait) {
         if (isSettled(run.status()) || wait.isZero()) {
             return Future.succeededFuture(run);
@@ -36,15 +36,19 @@ final class Settling {
                     }
                     return Future.succeededFuture();
                 })
-                .compose(tail -> await(ctx, tail, settled, wait))
+                .compose(tail -> await(gateway, ctx, tail, settled, wait))
                 .compose(unused -> gateway.reader().run(run.id()));
     }
 
-    private static Future<Void> await(RoutingContext ctx, Tail tail, Promise<Void> settled, Duration wait) {
+    private static Future<Void> await(
+            Gateway gateway, RoutingContext ctx, Tail tail, Promise<Void> settled, Duration wait) {
+        var context = ctx.vertx().getOrCreateContext();
+        var stay = gateway.streams().onDrain(() -> context.runOnContext(unused -> settled.tryComplete()));
         var timer = ctx.vertx().setTimer(wait.toMillis(), unused -> settled.tryComplete());
         ctx.response().closeHandler(unused -> settled.tryComplete());
         tail.start().onSuccess(unused -> settled.tryComplete()).onFailure(settled::tryFail);
         return settled.future().onComplete((unused, cause) -> {
+            stay.run();
             ctx.vertx().cancelTimer(timer);
             tail.close();
         });

@@ -14,6 +14,7 @@ import java.util.function.Supplier;
 /** The open streams of this server: bounded in number, and told when the server drains. Thread-safe. */
 final class Streams {
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
+    private final Set<Runnable> waiting = ConcurrentHashMap.newKeySet();
     private final Metrics metrics;
     private final int most;
     private volatile boolean draining;
@@ -71,6 +72,20 @@ final class Streams {
         }
     }
 
+    /**
+     * For an answer that is held back: it must not be once the server goes.
+     *
+     * @param answer called on any thread, at once if the server goes already
+     * @return takes it back when run
+     */
+    Runnable onDrain(Runnable answer) {
+        waiting.add(answer);
+        if (draining) {
+            answer.run();
+        }
+        return () -> waiting.remove(answer);
+    }
+
     int size() {
         return open.size();
     }
@@ -79,9 +94,10 @@ final class Streams {
         return draining;
     }
 
-    /** Sends every reader elsewhere; later ones are refused. */
+    /** Sends every reader elsewhere, and answers who waits; later readers are refused. */
     Future<Void> drain() {
         draining = true;
+        waiting.forEach(Runnable::run);
         var left = new ArrayList<Future<Void>>();
         open.forEach(stream -> left.add(stream.leave.get()));
         return Future.join(left).mapEmpty();

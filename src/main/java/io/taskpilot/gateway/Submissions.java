@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
 /** From a body to an accepted run, however it came in. Shared by all loops. */
 final class Submissions {
     private static final Pattern KEY = Pattern.compile("[\\x21-\\x7e]{1,255}");
-    private static final String TENANT = "default";
     private static final String ROUTE = "POST /v1/runs";
     private static final int LONGEST_INPUT = 32_000;
     private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
@@ -69,6 +68,6 @@ final class Submissions {
         in.done();
         var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
         return new RunRequest(
-                id, TENANT, caller.id(), caller.roles(), requestId, input, metadata, timeout, requireApproval);
+                id, caller.tenant(), caller.id(), caller.roles(), requestId, input, metadata, timeout, requireApproval);
     }
 }

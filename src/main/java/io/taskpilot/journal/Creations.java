@@ -101,7 +101,7 @@ final class Creations {
 
     /** @param owner who drives it; null leaves it to whoever claims it */
     Future<Creation> create(RunRequest request, @Nullable IdempotencyKey key, @Nullable UUID owner) {
-        if (!database.answers()) {
+        if (!database.isWell()) {
             return Future.failedFuture(PgErrors.away(new IllegalStateException("known to be away")));
         }
         var submitted = new Submitted(request, key, owner);

@@ -3,14 +3,18 @@ package io.taskpilot.journal;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgBuilder;
+import io.vertx.pgclient.PgConnection;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.PoolOptions;
+import io.vertx.sqlclient.SqlConnection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,12 +28,15 @@ public final class Database {
     private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15); // over statement_timeout: a dead connection
     private static final int MAX_WAITING = 2_000;
     private static final long PROBE_MILLIS = 250;
+    private static final Duration HEARTBEAT_SILENCE = Duration.ofSeconds(3); // a lease lasts 10 s: room for another try
+    private static final String PROBE = "select pg_is_in_recovery() or current_setting('transaction_read_only')::bool";
 
     private final Vertx vertx;
     private final PostgresAddress address;
     private final Duration longestSilence;
     private final Lane shared;
-    private final List<Lane> dedicated = new ArrayList<>();
+    private final List<Lane> dedicated = new CopyOnWriteArrayList<>();
+    private final List<BooleanSupplier> stuckWriters = new CopyOnWriteArrayList<>();
     private final AtomicBoolean answers = new AtomicBoolean(true);
     private volatile boolean closed;
 
@@ -76,10 +83,38 @@ public final class Database {
 
     /** A connection for one writer, so that it never waits behind readers. */
     Lane dedicated() {
-        var name = "postgres-writer-" + (dedicated.size() + 1);
-        var one = new Lane(() -> pool(name, 1), longestSilence);
+        return dedicated("postgres-writer-" + (dedicated.size() + 1), longestSilence);
+    }
+
+    /** The connection of the heartbeat: waits behind nobody, and is replaced in time for another try. */
+    Lane heartbeats() {
+        var shorter = longestSilence.compareTo(HEARTBEAT_SILENCE) < 0 ? longestSilence : HEARTBEAT_SILENCE;
+        return dedicated("postgres-heartbeat", shorter);
+    }
+
+    private Lane dedicated(String name, Duration silence) {
+        var one = new Lane(() -> pool(name, 1), silence);
         dedicated.add(one);
         return one;
+    }
+
+    /** A connection in no pool, for what belongs to a session; to be closed by the caller. */
+    Future<SqlConnection> connect() {
+        var options = address.options();
+        options.setMetricsName("postgres-session");
+        return PgConnection.connect(vertx, options)
+                .<SqlConnection>map(connection -> connection)
+                .recover(PgErrors::failed);
+    }
+
+    /** Has {@link #isWell} ask a writer whether what it writes is stuck. */
+    void watch(BooleanSupplier stuck) {
+        stuckWriters.add(stuck);
+    }
+
+    /** True while the database answers, and nothing has been waiting for its commit for long. For people and probes. */
+    public boolean isWell() {
+        return answers() && stuckWriters.stream().noneMatch(BooleanSupplier::getAsBoolean);
     }
 
     /** False from the first failure to connect until the database answers again. */
@@ -109,13 +144,20 @@ public final class Database {
         if (closed || answers()) {
             return;
         }
-        shared.run("select pg_is_in_recovery()").onComplete((rows, error) -> {
-            if (error == null && !rows.iterator().next().getBoolean(0)) {
+        var lanes = new ArrayList<>(dedicated);
+        lanes.add(shared);
+        Future.all(lanes.stream().map(Database::isWritable).toList()).onComplete(all -> {
+            if (all.succeeded() && !all.result().list().contains(false)) {
                 back();
             } else {
                 probeLater();
             }
         });
+    }
+
+    /** Each lane is asked: one may have a connection while the others get none. */
+    private static Future<Boolean> isWritable(Lane lane) {
+        return lane.run(PROBE).map(rows -> !rows.iterator().next().getBoolean(0));
     }
 
     /** Sends it until it was received: again after a lost race, and while the database is away. */

@@ -41,6 +41,8 @@ final class DecisionQueries {
             select r.id, r.decisions from runs r
             where r.decisions > 0 and ($1::uuid is null or r.id = $1)
               and not exists (select 1 from decisions d where d.chain_id = r.id)
+              and not (r.archived_at is not null
+                       and exists (select 1 from retired_months m where r.id >= m.lower and r.id < m.upper))
             order by r.id limit 100
             """;
 

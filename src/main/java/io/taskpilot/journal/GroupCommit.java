@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -23,6 +24,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
     private static final int MAX_ROWS = 500;
     private static final long MAX_BYTES = 1 << 20;
+    private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     /** Something to write. */
     interface Entry {
@@ -52,6 +54,8 @@ final class GroupCommit<T extends GroupCommit.Entry> {
     private boolean busy;
     private boolean closed;
     private int failures;
+    /** When the oldest of what is not written yet was sent first; 0 when there is none. */
+    private volatile long tryingSinceNanos;
 
     /**
      * @param measured told of each batch that was written: its rows, and how long it took
@@ -63,6 +67,13 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         this.context = database.vertx().getOrCreateContext();
         this.measured = measured;
         this.sender = sender;
+        database.watch(this::isStuck);
+    }
+
+    /** True once something was sent two seconds ago and is still not written, be it slow, locked out or refused. */
+    boolean isStuck() {
+        var since = tryingSinceNanos;
+        return since != 0 && System.nanoTime() - since > STUCK_NANOS;
     }
 
     void add(T entry) {
@@ -84,6 +95,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
             again.forEach(batch -> batch.forEach(entry -> entry.fail(stopped())));
             queue.clear();
             again.clear();
+            tryingSinceNanos = 0;
         });
     }
 
@@ -99,6 +111,9 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         if (!batch.isEmpty()) {
             busy = true;
             var sent = System.nanoTime();
+            if (tryingSinceNanos == 0) {
+                tryingSinceNanos = sent;
+            }
             Future.succeededFuture()
                     .compose(unused -> sender.apply(batch)) // which may throw
                     .onComplete((left, error) -> context.runOnContext(unused -> {
@@ -143,6 +158,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         database.back();
         if (left.isEmpty()) {
             failures = 0;
+            settled();
             resume();
         } else {
             sendLater(left);
@@ -180,10 +196,18 @@ final class GroupCommit<T extends GroupCommit.Entry> {
             batch.forEach(entry -> entry.fail(stopped()));
             return;
         }
-        if (!batch.isEmpty()) {
+        if (batch.isEmpty()) {
+            settled();
+        } else {
             again.push(batch);
         }
         database.vertx().setTimer(Database.pauseMillis(failures++), unused -> resume());
+    }
+
+    private void settled() {
+        if (again.isEmpty()) {
+            tryingSinceNanos = 0;
+        }
     }
 
     private void resume() {

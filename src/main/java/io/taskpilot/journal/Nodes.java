@@ -58,21 +58,33 @@ final class Nodes {
     /**
      * Candidates are judged in the statement's snapshot, and the lock then wants their fence unchanged: every new owner
      * raises it. (After waiting for a lock PostgreSQL looks again at the locked row only, not at the node beside it.)
+     *
+     * <p>What was under way goes first. Of new runs each tenant gets one in turn, and what it has under way counts as
+     * turns it had: places become free one at a time, and a turn must last from one claim to the next.
      */
     private static final String CLAIM = """
-            with candidates as materialized (
-              select r.id, r.fence, r.owner is not null and n.state is distinct from 'live' as dead
-              from runs r left join nodes n on n.id = r.owner
+            with claimed as materialized (
+              select r.tenant, count(*) as had from runs r
+              where r.status in ('queued', 'running') and r.owner is not null
+                and exists (select 1 from runs w where w.owner is null and w.status = 'queued')
+              group by r.tenant
+            ), candidates as materialized (
+              select r.id, r.fence, r.owner is not null and n.state is distinct from 'live' as dead,
+                case when r.owner is null and r.status = 'queued' and r.unowned_cause = 'new'
+                  then coalesce(t.had, 0) + row_number() over (partition by r.tenant, r.owner is null
+                    and r.status = 'queued' and r.unowned_cause = 'new' order by r.id)
+                  else 0 end as turn
+              from runs r left join nodes n on n.id = r.owner left join claimed t on t.tenant = r.tenant
               where r.status in ('queued', 'running') and r.format = $3
                 and (n.state is distinct from 'live' or (r.owner = $1 and r.claim_id = any($4::uuid[])))
                 and exists (select 1 from nodes me where me.id = $1 and me.state = 'live')
-              order by r.id
+              order by turn, r.id
               limit $2 + 200
             ), claimable as (
               select r.id, c.dead
               from runs r join candidates c on c.id = r.id and c.fence = r.fence
               where r.status in ('queued', 'running')
-              order by r.id
+              order by c.turn, r.id
               limit $2
               for update of r skip locked
             )
@@ -92,17 +104,32 @@ final class Nodes {
             where id = $1 and fence = $2 and owner is not null and status in ('queued', 'running')
             """;
 
+    private static final String WAITING = """
+            select count(*) from (
+              select 1 from runs where owner is null and status = 'queued' limit $1) waiting
+            """;
+
+    private static final String OVERDUE = """
+            select id from runs
+            where owner is null and status in ('queued', 'running')
+              and created_at + make_interval(secs => timeout_s + parked_ms / 1000.0) < clock_timestamp()
+            limit $1
+            """;
+
     private static final String FORGET_DEAD = """
             delete from nodes n where n.state = 'dead' and n.expires_at < clock_timestamp() - interval '1 hour'
               and not exists (select 1 from runs r where r.owner = n.id and r.status in ('queued', 'running'))
             """;
 
     private final Sql sql;
+    private final Sql heartbeats;
     private final Map<UUID, Deadline> unanswered = new ConcurrentHashMap<>();
     private volatile @Nullable UUID self;
 
-    Nodes(Sql sql) {
+    /** @param heartbeats where no reader is in the way */
+    Nodes(Sql sql, Sql heartbeats) {
         this.sql = sql;
+        this.heartbeats = heartbeats;
     }
 
     /** This process's node, once it is registered. */
@@ -120,7 +147,7 @@ final class Nodes {
     }
 
     Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
-        return sql.run(HEARTBEAT, Tuple.of(nodeId)).map(rows -> {
+        return heartbeats.run(HEARTBEAT, Tuple.of(nodeId)).map(rows -> {
             if (rows.size() == 0) {
                 return null;
             }
@@ -164,6 +191,19 @@ final class Nodes {
 
     Future<Boolean> release(UUID runId, long fence) {
         return sql.run(RELEASE, Tuple.of(runId, fence)).map(rows -> rows.rowCount() == 1);
+    }
+
+    Future<Integer> waiting(int max) {
+        return sql.run(WAITING, Tuple.of(max))
+                .map(rows -> rows.iterator().next().getInteger(0));
+    }
+
+    Future<List<UUID>> overdue(int max) {
+        return sql.run(OVERDUE, Tuple.of(max)).map(rows -> {
+            var runs = new ArrayList<UUID>(rows.size());
+            rows.forEach(row -> runs.add(row.getUUID(0)));
+            return runs;
+        });
     }
 
     Future<Void> forgetDead() {

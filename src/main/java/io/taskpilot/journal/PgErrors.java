@@ -39,7 +39,8 @@ final class PgErrors {
         var errorClass = state.length() < 2 ? state : state.substring(0, 2);
         return switch (errorClass) {
             case "22", "23", "54" -> Meaning.BAD_ROW;
-            case "40", "55" -> Meaning.RACE;
+            case "40" -> Meaning.RACE;
+            case "55" -> "55P03".equals(state) ? Meaning.RACE : Meaning.AWAY; // else: it takes no connections, for now
             // 25: read only after a fail-over, or idle in a transaction; 26: a pooler forgot the prepared statement;
             // 28, 3D: in the middle of a rotation or a restore; 57: shutdown, start-up, statement_timeout
             case "08", "25", "26", "28", "3D", "53", "57", "58" -> Meaning.AWAY;

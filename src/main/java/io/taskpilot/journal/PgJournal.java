@@ -71,7 +71,7 @@ public final class PgJournal implements Journal {
         this.database = database;
         var chain = new DecisionChain(chainKey);
         var statement = new AppendStatement(committed, historyWentBack);
-        this.nodes = new Nodes(database.shared());
+        this.nodes = new Nodes(database.shared(), database.heartbeats());
         this.creations = new Creations(database, committed);
         this.owned = new OwnedAppends(database, statement, chain, measured);
         this.unowned = new UnownedAppends(database, statement, chain, committed);
@@ -128,6 +128,16 @@ public final class PgJournal implements Journal {
     }
 
     @Override
+    public Future<Integer> waiting(int max) {
+        return nodes.waiting(max).recover(PgErrors::failed);
+    }
+
+    @Override
+    public Future<List<UUID>> overdue(int max) {
+        return nodes.overdue(max).recover(PgErrors::failed);
+    }
+
+    @Override
     public Future<List<UUID>> expiredApprovals(int max) {
         return database.shared()
                 .run(EXPIRED_APPROVALS, Tuple.of(max))
@@ -158,7 +168,13 @@ public final class PgJournal implements Journal {
 
     @Override
     public Future<@Nullable Heartbeat> heartbeat(UUID nodeId) {
-        return nodes.heartbeat(nodeId).recover(PgErrors::failed);
+        return nodes.heartbeat(nodeId)
+                .onFailure(error -> {
+                    if (PgErrors.meaning(error) == PgErrors.Meaning.AWAY) {
+                        database.lost(error); // an idle node would not notice else
+                    }
+                })
+                .recover(PgErrors::failed);
     }
 
     @Override

@@ -2,15 +2,21 @@ package io.taskpilot.journal;
 
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Ids;
 import io.taskpilot.run.Recorded;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.Tuple;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -20,17 +26,53 @@ public final class PgRunReader implements RunReader {
     private final Database database;
     private final DecisionQueries decisions;
     private final Reports reports;
+    private final @Nullable TraceArchive archive;
+    private final @Nullable Duration kept;
 
-    /** @param chainKey the key that the decisions were hashed with, or null */
-    public PgRunReader(Database database, @Nullable Secret chainKey) {
+    /**
+     * Reads runs from the archive whose events were dropped here.
+     *
+     * @param chainKey the key that the decisions were hashed with, or null
+     * @param archive null for whoever reads no old runs
+     * @param kept how long runs are kept; null for ever
+     */
+    public PgRunReader(
+            Database database, @Nullable Secret chainKey, @Nullable TraceArchive archive, @Nullable Duration kept) {
         this.database = database;
+        this.archive = archive;
+        this.kept = kept;
         this.decisions = new DecisionQueries(database, new DecisionChain(chainKey));
         this.reports = new Reports(database);
     }
 
+    /** Without an archive. */
+    public PgRunReader(Database database, @Nullable Secret chainKey) {
+        this(database, chainKey, null, null);
+    }
+
     @Override
     public Future<RunView> run(UUID runId) {
-        return one("run", "select " + Rows.RUN + " from runs where id = $1", runId, Rows::run);
+        return ofRun("select " + Rows.RUN + " from runs where id = $1", runId, Rows::run);
+    }
+
+    private <T> Future<T> ofRun(String sql, UUID runId, Function<Row, T> view) {
+        return one("run", sql, runId, view)
+                .recover(cause -> Future.failedFuture(
+                        cause instanceof Failure failure && failure.kind() == Failure.Kind.NOT_FOUND
+                                ? missing(runId, failure)
+                                : cause));
+    }
+
+    /** A run's id has its time: what would be past retention is not looked for any longer. */
+    private Failure missing(UUID runId, Failure notFound) {
+        if (kept == null || runId.version() != 7) {
+            return notFound;
+        }
+        var since = Instant.now().minus(kept);
+        return Instant.ofEpochMilli(Ids.unixMillis(runId)).isBefore(since)
+                ? Failure.of(
+                        Failure.Kind.GONE, "caller-run-expired", "runs are kept for %d days".formatted(kept.toDays()))
+                : notFound;
     }
 
     @Override
@@ -48,13 +90,32 @@ public final class PgRunReader implements RunReader {
     public Future<List<Recorded>> events(UUID runId, long after, int limit) {
         return EventQueries.after(database.shared(), runId, after, limit)
                 .recover(PgErrors::failed)
-                .compose(events -> events.isEmpty() ? known(runId).map(events) : Future.succeededFuture(events));
+                .compose(events -> events.isEmpty() ? absent(runId, after, limit) : Future.succeededFuture(events));
     }
 
-    /** Nothing past the end of a run, not-found for a run that is not there. */
-    private Future<Void> known(UUID runId) {
-        return one("run", "select id from runs where id = $1", runId, row -> row)
-                .mapEmpty();
+    @Override
+    public Future<Map<UUID, Long>> lastSeqs(Collection<UUID> runIds) {
+        return database.shared()
+                .run(
+                        "select id, last_seq from runs where id = any($1)",
+                        Tuple.tuple().addArrayOfUUID(runIds.toArray(UUID[]::new)))
+                .recover(PgErrors::failed)
+                .map(rows -> {
+                    var runToSeq = new HashMap<UUID, Long>();
+                    rows.forEach(row -> runToSeq.put(row.getUUID(0), row.getLong(1)));
+                    return runToSeq;
+                });
+    }
+
+    /** Nothing past the end of a run, its archive's when it was dropped here, not-found when it is not there. */
+    private Future<List<Recorded>> absent(UUID runId, long after, int limit) {
+        return ofRun("select last_seq, archive_sha256 from runs where id = $1", runId, row -> row)
+                .compose(run -> {
+                    var sha256 = run.getString("archive_sha256");
+                    return archive == null || sha256 == null || after >= run.getLong("last_seq")
+                            ? Future.succeededFuture(List.of())
+                            : archive.events(runId, sha256, after, limit);
+                });
     }
 
     @Override
@@ -100,7 +161,10 @@ public final class PgRunReader implements RunReader {
 
     @Override
     public Future<Verification> verifyDecisions(@Nullable UUID runId) {
-        return runId == null ? decisions.verify(null) : known(runId).compose(unused -> decisions.verify(runId));
+        return runId == null
+                ? decisions.verify(null)
+                : ofRun("select id from runs where id = $1", runId, row -> row)
+                        .compose(unused -> decisions.verify(runId));
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.taskpilot.run;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** The writing half of {@link EventCodec}. */
@@ -15,7 +16,8 @@ final class EventWriter {
             var r = e.request();
             out.put("run_id", "run_" + r.runId()).put("tenant", r.tenant()).put("principal", r.principal());
             out.put("roles", r.roles()).put("request_id", r.requestId()).put("input", r.input());
-            out.put("metadata", r.metadata()).put("timeout_s", r.timeout().toSeconds());
+            out.put("metadata", new TreeMap<>(r.metadata()))
+                    .put("timeout_s", r.timeout().toSeconds());
             out.put("require_approval", r.requireApproval());
         } else if (event instanceof RunEvent.Resumed e) {
             out.put("cause", e.cause());

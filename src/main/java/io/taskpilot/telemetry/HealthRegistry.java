@@ -2,6 +2,7 @@ package io.taskpilot.telemetry;
 
 import java.time.Instant;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -27,8 +28,27 @@ public final class HealthRegistry {
     public record State(Level level, String detail, Instant since) {}
 
     private final Map<String, State> nameToState = new ConcurrentHashMap<>();
+    private final Set<String> optional = ConcurrentHashMap.newKeySet();
     private volatile boolean started;
     private volatile boolean draining;
+
+    /** Nothing fails without it: when it is down, the server is degraded. */
+    public void optional(String name) {
+        optional.add(name);
+    }
+
+    /** Of everything together. */
+    public Level level() {
+        var worst = Level.UP;
+        for (var entry : nameToState.entrySet()) {
+            var level = entry.getValue().level();
+            if (level == Level.DOWN && !optional.contains(entry.getKey())) {
+                return Level.DOWN;
+            }
+            worst = level == Level.UP ? worst : Level.DEGRADED;
+        }
+        return worst;
+    }
 
     public void up(String name, String detail) {
         set(name, Level.UP, detail);

@@ -11,6 +11,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.core.metrics.Info;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.DoubleStream;
 
@@ -41,7 +42,8 @@ public final class Metrics {
     private final Label tokenTypes = Label.of("input", "output", "cache_read", "reasoning");
     private final Label transports = Label.of("sse", "websocket");
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
-    private final Label refusals = Label.of("overload", "rate_limit", "budget", "draining");
+    private final Label objectOutcomes = Label.of("archived", "failed", "corrupt", "expired");
+    private final Label refusals = Label.of("overload", "queue", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
     private final Label rails = Label.upTo(100);
     private final Label models = Label.upTo(50);
@@ -66,6 +68,7 @@ public final class Metrics {
     private final MeterProvider<Counter> announcements = counter("approval.announcements");
     private final MeterProvider<Counter> fenceLost = counter("fence.lost");
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
+    private final MeterProvider<Counter> traceObjects = counter("trace.archive.objects");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
     private final MeterProvider<Timer> llm = timer("llm.request.duration", MODEL);
     private final MeterProvider<Timer> firstToken = timer("llm.first.token", MODEL);
@@ -76,6 +79,9 @@ public final class Metrics {
     private final MeterProvider<Counter> streamDropped = counter("stream.dropped.events");
     private final MeterProvider<Timer> firstEvent = timer("stream.first.event", CHECK);
     private final MeterProvider<Counter> rejected = counter("admission.rejected");
+    private final MeterProvider<Counter> signalsPosted = counter("signals.posted");
+    private final MeterProvider<Counter> signalsDropped = counter("signals.dropped");
+    private final MeterProvider<Counter> signalsReopened = counter("signals.reopened");
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
     private final AtomicInteger sse = streams("sse");
@@ -123,6 +129,19 @@ public final class Metrics {
     public void workflowActive(String name, Supplier<Number> active) {
         Gauge.builder("taskpilot.workflow.active", active).tag("workflow", name).register(registry);
         Gauge.builder("taskpilot.admission.in.flight", active).register(registry);
+    }
+
+    /**
+     * @param depth accepted runs that wait for a node, as far as this one knows, read at every scrape
+     * @param queue how many may
+     * @param runs how many this node drives at a time
+     */
+    public void admission(Supplier<Number> depth, int queue, int runs) {
+        Gauge.builder("taskpilot.admission.queue.depth", depth).register(registry);
+        Gauge.builder("taskpilot.admission.limit", () -> queue)
+                .tag("of", "queue")
+                .register(registry);
+        Gauge.builder("taskpilot.admission.limit", () -> runs).tag("of", "runs").register(registry);
     }
 
     /** @param outcome {@code success} or {@code error} */
@@ -203,6 +222,16 @@ public final class Metrics {
     /** A run was given up, as nodes died of it. */
     public void runPoisoned() {
         poisoned.withTags(NO_TAGS).increment();
+    }
+
+    /** @param outcome archived, failed, corrupt or expired */
+    public void traceObject(String outcome) {
+        traceObjects.withTags("outcome", objectOutcomes.value(outcome)).increment();
+    }
+
+    /** @param days until the last ready-made partition ends, read at every scrape */
+    public void partitionHeadroom(Supplier<Number> days) {
+        Gauge.builder("taskpilot.partition.headroom.days", days).register(registry);
     }
 
     /** @param pending approvals without an answer, read at every scrape */
@@ -291,9 +320,24 @@ public final class Metrics {
         firstEvent.withTags("transport", transports.value(transport)).record(waited);
     }
 
-    /** @param reason overload, rate_limit, budget or draining */
+    /** @param reason overload, queue, rate_limit, budget or draining */
     public void admissionRejected(String reason) {
         rejected.withTags("reason", refusals.value(reason)).increment();
+    }
+
+    /** Messages to other nodes that were taken. */
+    public void signalsPosted(int messages) {
+        signalsPosted.withTags(NO_TAGS).increment(messages);
+    }
+
+    /** Signals to other nodes that were given up: these find out by polling. */
+    public void signalsDropped(int signals) {
+        signalsDropped.withTags(NO_TAGS).increment(signals);
+    }
+
+    /** The link to the other nodes broke, or could not be opened, and is tried again. */
+    public void signalsReopened() {
+        signalsReopened.withTags(NO_TAGS).increment();
     }
 
     /** Shows what {@code health} knows of {@code name} as {@code taskpilot_dependency_up}: degraded counts as up. */
@@ -306,6 +350,13 @@ public final class Metrics {
     /** @param state 0 closed, 1 half open, 2 open; read at every scrape */
     public void circuit(String name, Supplier<Number> state) {
         Gauge.builder("taskpilot.circuit.state", state)
+                .tag("dependency", dependencies.value(name))
+                .register(registry);
+    }
+
+    /** The same for something that only makes things slower when it is away, so that {@code health} calls it degraded. */
+    public void optionalDependency(String name, BooleanSupplier up) {
+        Gauge.builder("taskpilot.dependency.up", up, is -> is.getAsBoolean() ? 1 : 0)
                 .tag("dependency", dependencies.value(name))
                 .register(registry);
     }

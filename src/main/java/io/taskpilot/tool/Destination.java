@@ -20,11 +20,13 @@ record Destination(URI url, WebhookSignature signature, boolean idempotent, bool
             throw new IllegalArgumentException("timeout: %s (expected: 1 s to 60 s)".formatted(timeout));
         }
         return new Destination(
-                webhook.url(),
-                new WebhookSignature(webhook.secret().value()),
-                webhook.idempotent(),
-                webhook.allowPrivate(),
-                timeout);
+                webhook.url(), signature(webhook), webhook.idempotent(), webhook.allowPrivate(), timeout);
+    }
+
+    private static WebhookSignature signature(Webhook webhook) {
+        var secret = webhook.secret().value();
+        var previous = webhook.previousSecret();
+        return previous == null ? new WebhookSignature(secret) : new WebhookSignature(secret, previous.value());
     }
 
     /** What is wrong with a URL, be it configured or redirected to; empty when nothing is. */

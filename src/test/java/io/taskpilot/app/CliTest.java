@@ -134,13 +134,15 @@ class CliTest {
     void theKeyOfKeysHashIsApartFromItsEntry() {
         command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
 
-        var end = command.run("keys", "hash", "--id", "ci", "--scope", "runs:write", "--role", "approver");
+        var end = command.run(
+                "keys", "hash", "--id", "ci", "--tenant", "acme", "--scope", "runs:write", "--role", "approver");
 
         assertThat(end.code()).isZero();
         var key = end.err().strip().replaceAll(".*: ", "");
         assertThat(key).matches("tp_[a-z0-9]{8}_[\\w-]{43}");
         assertThat(end.out())
-                .contains("\"id\":\"ci\"", "\"scopes\":[\"runs:write\"],\"roles\":[\"approver\"]")
+                .contains(
+                        "\"id\":\"ci\"", "\"tenant\":\"acme\"", "\"scopes\":[\"runs:write\"],\"roles\":[\"approver\"]")
                 .contains("\"hash\":\"" + ApiKeys.hash(new Secret(SECRET), key) + "\"")
                 .doesNotContain(key);
         assertThat(ApiKeys.parse(

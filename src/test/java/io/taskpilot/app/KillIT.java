@@ -8,7 +8,6 @@ import com.sun.net.httpserver.HttpServer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +58,8 @@ class KillIT {
                     .incrementAndGet(); // and no answer: the sender cannot know
         });
         receiver.start();
-        var conf = confWithWebhook(receiver.getAddress().getPort());
+        var conf = WebhookConf.write(
+                directory.resolve("conf"), receiver.getAddress().getPort(), "5s");
         var settings = Map.of("TASKPILOT_CONF_DIR", conf.toString());
         var data = directory.resolve("data");
         var server = ServerProcess.start(data, settings);
@@ -166,30 +166,5 @@ class KillIT {
             titles.add(task.path("title").asText());
         });
         return titles;
-    }
-
-    /** The shipped configuration with one webhook that does not promise to drop repeats. */
-    private Path confWithWebhook(int port) throws Exception {
-        var conf = directory.resolve("conf");
-        try (var files = Files.walk(Path.of("conf"))) {
-            for (var file : files.toList()) {
-                var copy = conf.resolve(Path.of("conf").relativize(file).toString());
-                if (Files.isDirectory(file)) {
-                    Files.createDirectories(copy);
-                } else {
-                    Files.copy(file, copy);
-                }
-            }
-        }
-        Files.writeString(conf.resolve("taskpilot.yaml"), """
-                tools:
-                  webhooks:
-                    team:
-                      url: http://127.0.0.1:%d/hook
-                      secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-                      allowPrivate: true
-                      timeout: 5s
-                """.formatted(port));
-        return conf;
     }
 }

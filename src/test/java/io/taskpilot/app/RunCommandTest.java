@@ -177,10 +177,11 @@ class RunCommandTest {
         try (var server = new FakeServer(endingWith(RunStatus.REJECTED).events())) {
             command.start = config -> {
                 assertThat(config.dataDir()).isEqualTo(dir.resolve("data"));
-                return new LocalServer(server.url(), server.url(), List.of(), () -> {
+                Runnable close = () -> {
                     assertThat(dir.resolve("data/server.json")).doesNotExist();
                     closed.incrementAndGet();
-                });
+                };
+                return new LocalServer(server.url(), server.url(), List.of(), close, () -> {});
             };
 
             var end = command.run("run", "do it");

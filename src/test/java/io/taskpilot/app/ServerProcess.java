@@ -60,7 +60,8 @@ final class ServerProcess implements AutoCloseable {
         try {
             var server = ApiUser.JSON.readTree(record.toFile());
             return server.path("pid").asLong() == pid
-                    ? URI.create(server.path("url").asText())
+                    ? URI.create(server.path(server.has("url") ? "url" : "management_url")
+                            .asText())
                     : null;
         } catch (IOException notYet) {
             return null;
@@ -110,11 +111,17 @@ final class ServerProcess implements AutoCloseable {
 
     /** SIGTERM. */
     int stop() {
-        process.destroy();
+        terminate();
         return exit();
     }
 
-    private int exit() {
+    /** SIGTERM, without waiting. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Its code, once it has ended. */
+    int exit() {
         return process.onExit().orTimeout(30, TimeUnit.SECONDS).join().exitValue();
     }
 

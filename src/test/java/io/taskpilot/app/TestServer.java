@@ -6,9 +6,11 @@ import io.taskpilot.journal.TestPostgres;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** The whole server in this process, on a database of its own and on free ports. */
 final class TestServer implements AutoCloseable {
@@ -27,19 +29,23 @@ final class TestServer implements AutoCloseable {
         environment.put("TASKPILOT_DATA_DIR", dataDir.toString());
         environment.put("TASKPILOT_HTTP_PORT", "0");
         environment.put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
-        environment.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
+        environment.put("TASKPILOT_DRAIN_ACCEPT", "0s");
         environment.putAll(settings);
+        if (!environment.containsKey("TASKPILOT_POSTGRES_URL")) {
+            environment.put(
+                    "TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
+        }
         var here = Path.of("").toAbsolutePath();
         var sources = new Sources(Map.of(), environment, null, List.of(here.resolve("conf")), here);
         return new TestServer(Server.start(ConfigLoader.load(sources).config()), dataDir);
     }
 
     ApiUser user() {
-        return new ApiUser(server.url());
+        return new ApiUser(Objects.requireNonNull(server.url()));
     }
 
     String url() {
-        return server.url().toString();
+        return String.valueOf(server.url());
     }
 
     String managementUrl() {
@@ -49,6 +55,10 @@ final class TestServer implements AutoCloseable {
     @Override
     public void close() throws IOException {
         server.close();
-        Files.deleteIfExists(dataDir);
+        try (var paths = Files.walk(dataDir)) {
+            for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
     }
 }

@@ -87,7 +87,7 @@ class ConfigLoaderTest {
                 .toList();
         var known = ConfigLoader.settings().stream()
                 .map(Setting::path)
-                .filter(path -> !path.endsWith("secretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
+                .filter(path -> !path.endsWith("ecretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
                 .toList();
 
         assertThat(inFile).containsExactlyInAnyOrderElementsOf(known);
@@ -111,6 +111,8 @@ class ConfigLoaderTest {
         environment.put("TASKPILOT_S3_SECRET_KEY", "SK");
         environment.put("TASKPILOT_APPROVALS_WEBHOOK_URL", "http://127.0.0.1:9/ask");
         environment.put("TASKPILOT_APPROVALS_WEBHOOK_SECRET", WEBHOOK_SECRET);
+        environment.put("TASKPILOT_APPROVALS_WEBHOOK_PREVIOUS_SECRET", WEBHOOK_SECRET);
+        environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_PREVIOUS_SECRET", WEBHOOK_SECRET);
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_URL", "http://127.0.0.1:9/hook");
         environment.put("TASKPILOT_TOOLS_WEBHOOKS_PAGER_SECRET", WEBHOOK_SECRET);
 
@@ -398,6 +400,7 @@ class ConfigLoaderTest {
                         new Webhook(
                                 URI.create("http://127.0.0.1:9/ask"),
                                 new Secret(WEBHOOK_SECRET),
+                                new Secret(WEBHOOK_SECRET),
                                 true,
                                 true,
                                 Duration.ofSeconds(6))),
@@ -407,13 +410,15 @@ class ConfigLoaderTest {
                         new Webhook(
                                 URI.create("http://127.0.0.1:9/hook"),
                                 new Secret(WEBHOOK_SECRET),
+                                new Secret(WEBHOOK_SECRET),
                                 true,
                                 true,
                                 Duration.ofSeconds(5)))),
                 new Log("DEBUG", Log.Format.JSON));
     }
 
-    private static final String EVERY_KEY = """
+    private static final String EVERY_KEY =
+            """
             environment: production
             dataDir: /d
             confDir: .
@@ -449,16 +454,17 @@ class ConfigLoaderTest {
             approvals:
               ttl: 2d
               roles: [boss, night-shift]
-              webhook: {url: http://127.0.0.1:9/ask, secret: %s, allowPrivate: true, timeout: 6s}
+              webhook: {url: http://127.0.0.1:9/ask, secret: %s, previousSecret: %s, allowPrivate: true, timeout: 6s}
             decisions: {chainKey: %s}
             tools:
               webhooks:
                 pager:
                   url: http://127.0.0.1:9/hook
                   secret: %s
+                  previousSecret: %s
                   idempotent: true
                   allowPrivate: true
                   timeout: 5s
             log: {level: debug, format: json}
-            """.formatted(LONG_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET);
+            """.formatted(LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET);
 }

@@ -18,6 +18,7 @@ import io.taskpilot.run.Ids;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.ReviewVerdict;
+import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.TaskProposal;
@@ -31,6 +32,7 @@ import io.vertx.core.Vertx;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -122,6 +124,41 @@ class CrashTest {
 
         assertThat(types(events)).endsWith("tool.outcome_unknown", "approval.requested");
         assertThat(effects).hasValueLessThanOrEqualTo(1);
+        assertThat(at(events, "tool.outcome_unknown")).isAfterOrEqualTo(end(events));
+    }
+
+    @Test
+    void aCallThatMayBeRepeatedIsRepeatedOnlyAfterItsDeadline() throws Exception {
+        var runId = crashAt(4, true, true);
+
+        var events = finishElsewhere(runId, true);
+
+        assertThat(types(events)).last().isEqualTo("run.succeeded");
+        assertThat(types(events)).doesNotContain("tool.outcome_unknown");
+        var repeated = events.stream()
+                .filter(event -> event.event() instanceof RunEvent.ToolStarted started
+                        && started.tool().equals("ping"))
+                .skip(1)
+                .findFirst();
+        assertThat(repeated).hasValueSatisfying(start -> assertThat(start.at()).isAfterOrEqualTo(end(events)));
+    }
+
+    /** Five seconds, by the database's clock, after the deadline of the first call of the external tool. */
+    private static Instant end(List<Recorded> events) {
+        return events.stream()
+                .filter(event -> event.event() instanceof RunEvent.ToolStarted started
+                        && started.tool().equals("ping"))
+                .map(event -> ((RunEvent.ToolStarted) event.event()).deadline().plusSeconds(5))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static Instant at(List<Recorded> events, String type) {
+        return events.stream()
+                .filter(event -> EventCodec.type(event.event()).equals(type))
+                .map(Recorded::at)
+                .findFirst()
+                .orElseThrow();
     }
 
     private UUID crashAt(int append, boolean committed, boolean repeatable) throws Exception {
@@ -253,6 +290,7 @@ class CrashTest {
         return new EngineSettings(
                 "test",
                 10,
+                1_000,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5),

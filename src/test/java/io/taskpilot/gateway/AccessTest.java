@@ -122,6 +122,21 @@ final class AccessTest {
     }
 
     @Test
+    void aRunIsOfTheTenantThatItsKeyNames() throws Exception {
+        var named = ApiKeys.make(SECRET);
+        var plain = ApiKeys.make(SECRET);
+        var file = entry("named", named, "runs:write", "client").replace("{id", "{tenant: acme, id")
+                + entry("plain", plain, "runs:write", "client");
+        try (var server = new TestGateway(Authentication.keys(ApiKeys.parse(file, SECRET)))) {
+            var acme = new Client(server.url(), named.key()).post("/v1/runs", "{\"input\": \"go\"}");
+            var other = new Client(server.url(), plain.key()).post("/v1/runs", "{\"input\": \"go\"}");
+
+            assertThat(acme.body()).contains("\"tenant\":\"acme\"");
+            assertThat(other.body()).contains("\"tenant\":\"default\"");
+        }
+    }
+
+    @Test
     void aRequestWithoutAKeyIsRefusedBeforeItsBodyIsRead() throws Exception {
         var answer = new Client(closed.url()).post("/v1/runs", "x".repeat(2 << 20));
 

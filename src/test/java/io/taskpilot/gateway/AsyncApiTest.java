@@ -441,7 +441,7 @@ final class AsyncApiTest {
                     .build();
             var stream = HttpClient.newHttpClient().sendAsync(request, BodyHandlers.ofString());
             server.await("a stream", () -> server.gateway.streams().size() == 1);
-            server.gateway.drain().await();
+            server.gateway.drain(Duration.ZERO).await();
 
             var names = new ArrayList<String>();
             for (var block : stream.get(30, TimeUnit.SECONDS).body().split("\n\n", -1)) {
@@ -567,7 +567,7 @@ final class AsyncApiTest {
             }
             socket.send("nonsense");
             assertThat(refused(socket, seen).path("id").isNull()).isTrue();
-            server.gateway.drain().await();
+            server.gateway.drain(Duration.ZERO).await();
             for (var last = ""; !last.equals("reconnect"); ) {
                 var came = socket.next();
                 last = came.path("op").asText();

@@ -54,7 +54,7 @@ final class HealthTest {
     void aDrainingServerIsAliveAndNotReady() throws Exception {
         try (var server = TestGateway.open()) {
             var client = new Client(server.managementUrl());
-            server.gateway.drain().await();
+            server.gateway.drain(Duration.ZERO).await();
 
             assertThat(client.get("/health/live").status()).isEqualTo(200);
             assertThat(client.get("/health/started").status()).isEqualTo(200);

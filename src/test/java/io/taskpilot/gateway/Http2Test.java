@@ -9,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,7 +62,12 @@ final class Http2Test {
                 .isEqualTo(413);
         assertThat(send(request("/v1/runs").DELETE()).headers().firstValue("allow"))
                 .contains("GET, POST");
-        server.gateway.drain().await();
+        var drained = server.gateway.drain(Duration.ofMinutes(1));
         assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
+        server.await(
+                "GOAWAY ends the connection", () -> server.gateway.connections().get() == 0);
+        assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
+        server.gateway.hurry();
+        drained.await();
     }
 }

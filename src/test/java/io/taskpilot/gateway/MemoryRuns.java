@@ -5,6 +5,7 @@ import io.taskpilot.engine.LocalSignals;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.RunWatch;
 import io.taskpilot.engine.Runs;
+import io.taskpilot.engine.SlowPoll;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Decision;
@@ -23,6 +24,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -42,6 +44,7 @@ final class MemoryRuns implements Runs, RunReader {
 
     private final Vertx vertx;
     private final LocalSignals signals;
+    private final SlowPoll poll;
     private final Map<UUID, List<Recorded>> idToEvents = new LinkedHashMap<>();
     private final Map<IdempotencyKey, UUID> keyToRun = new HashMap<>();
     private final Map<UUID, RunEvent.ApprovalDecided> answers = new HashMap<>();
@@ -56,6 +59,7 @@ final class MemoryRuns implements Runs, RunReader {
     MemoryRuns(Vertx vertx) {
         this.vertx = vertx;
         this.signals = new LocalSignals(vertx);
+        this.poll = new SlowPoll(vertx, this, signals);
     }
 
     synchronized void append(UUID runId, RunEvent... events) {
@@ -217,7 +221,7 @@ final class MemoryRuns implements Runs, RunReader {
                 .compose(run -> after > run.lastSeq()
                         ? Future.failedFuture(
                                 Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", "beyond the last event"))
-                        : RunWatch.open(vertx, this, signals, runId, after));
+                        : RunWatch.open(vertx, this, signals, poll, runId, after));
     }
 
     @Override
@@ -296,6 +300,15 @@ final class MemoryRuns implements Runs, RunReader {
             var history = history(runId);
             var from = (int) Math.min(after, history.size());
             return List.copyOf(history.subList(from, Math.min(history.size(), from + limit)));
+        });
+    }
+
+    @Override
+    public Future<Map<UUID, Long>> lastSeqs(Collection<UUID> runIds) {
+        return answered(() -> {
+            var runToSeq = new HashMap<UUID, Long>();
+            runIds.forEach(runId -> runToSeq.put(runId, (long) history(runId).size()));
+            return runToSeq;
         });
     }
 

@@ -1,6 +1,7 @@
 package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.gateway.Client.Event;
@@ -8,10 +9,13 @@ import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunEvent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -347,21 +351,52 @@ final class RunsTest {
     }
 
     @Test
-    void aDrainingServerSendsItsStreamsElsewhere() throws Exception {
+    void aDrainingServerServesOnForAWhileAndThenSendsItsReadersElsewhere() throws Exception {
         var run = client.submit("go");
-        try (var stream = client.open(client.request("/v1/runs/" + run + "/events", "Accept", "text/event-stream"))) {
-            assertThat(stream.next().name()).isEqualTo("run.accepted");
+        var events = "/v1/runs/" + run + "/events";
+        try (var early = client.open(client.request(events, "Accept", "text/event-stream"))) {
+            assertThat(early.next().name()).isEqualTo("run.accepted");
 
-            server.gateway.drain().await();
+            var drained = server.gateway.drain(Duration.ofMinutes(1));
 
-            assertThat(stream.next().name()).isEqualTo("reconnect");
-            assertThat(stream.isAtEnd()).isTrue();
+            assertThat(client.get("/health/ready").status()).isEqualTo(503);
+            var accepted = client.post("/v1/runs", "{\"input\": \"go\"}");
+            assertThat(accepted.status()).isEqualTo(202);
+            assertThat(accepted.header("connection")).isEqualTo("close");
+            try (var late = client.open(client.request(events, "Accept", "text/event-stream"))) {
+                assertThat(late.next().name()).isEqualTo("run.accepted");
+                server.runs.append(id(run), new RunEvent.Started());
+                assertThat(late.next().name()).isEqualTo("run.started");
+                assertThat(early.next().name()).isEqualTo("run.started");
+
+                server.gateway.hurry();
+
+                for (var stream : List.of(early, late)) {
+                    assertThat(stream.next().name()).isEqualTo("reconnect");
+                    assertThat(stream.isAtEnd()).isTrue();
+                }
+            }
+            drained.await();
         }
-        assertThat(client.get("/health/ready").status()).isEqualTo(503);
-        assertThat(client.get("/v1/runs/" + run + "/events", "Accept", "text/event-stream")
-                        .slug())
-                .isEqualTo("overload-draining");
-        assertThat(client.post("/v1/runs", "{\"input\": \"go\"}").status()).isEqualTo(202);
+        assertThatThrownBy(() -> client.get("/v1/runs")).isInstanceOf(ConnectException.class);
+        assertThat(new Client(server.managementUrl()).get("/health/live").status())
+                .isEqualTo(200);
+    }
+
+    @Test
+    void whoWaitsForARunIsAnsweredBeforeTheServerGoes() throws Exception {
+        var waiting = CompletableFuture.supplyAsync(() -> {
+            try {
+                return client.post("/v1/runs", "{\"input\": \"go\"}", "Prefer", "wait=60");
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        server.await("the run is there", () -> !server.runs.all().isEmpty());
+
+        server.gateway.drain(Duration.ZERO).await();
+
+        assertThat(waiting.get(30, TimeUnit.SECONDS).status()).isEqualTo(202);
     }
 
     @Test

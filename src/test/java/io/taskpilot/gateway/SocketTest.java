@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.run.RunEvent;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.WebSocketFrame;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -191,7 +192,7 @@ final class SocketTest {
         socket.send(op("ping", "p", ""));
         assertThat(socket.next().path("op").asText()).isEqualTo("pong");
 
-        server.gateway.drain().await();
+        server.gateway.drain(Duration.ZERO).await();
 
         assertThat(socket.next().path("op").asText()).isEqualTo("reconnect");
         assertThat(socket.closeCode()).isEqualTo(1012);

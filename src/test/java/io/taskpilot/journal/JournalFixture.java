@@ -34,6 +34,8 @@ import java.util.concurrent.TimeUnit;
 
 /** A journal on a database of its own, and the events of a run to fill it with. */
 final class JournalFixture implements AutoCloseable {
+    static final int POOL = 8;
+
     final Vertx vertx = Vertx.vertx();
     final PostgresAddress address;
     final Database database;
@@ -48,7 +50,7 @@ final class JournalFixture implements AutoCloseable {
 
     JournalFixture(PostgresAddress address) {
         this.address = address;
-        database = Database.open(vertx, address, 8, Duration.ofSeconds(3));
+        database = Database.open(vertx, address, POOL, Duration.ofSeconds(3));
         journal = new PgJournal(database, null, this::signal, wentBack::add);
         reader = new PgRunReader(database, null);
     }

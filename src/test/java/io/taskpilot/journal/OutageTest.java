@@ -20,6 +20,8 @@ import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,6 +35,7 @@ class OutageTest {
     private UnreliableWire wire;
     private JournalFixture fixture;
     private JournalFixture direct;
+    private UUID node;
 
     @BeforeEach
     void open() {
@@ -40,7 +43,7 @@ class OutageTest {
         wire = new UnreliableWire(address);
         fixture = new JournalFixture(wire.address());
         direct = new JournalFixture(address);
-        fixture.register();
+        node = fixture.register();
     }
 
     @AfterEach
@@ -188,6 +191,60 @@ class OutageTest {
     }
 
     @Test
+    void whileItIsKnownToBeAwayNobodyWaitsForTheRefusal() {
+        fixture.owned();
+        wire.down();
+        failure(fixture.journal.create(request(), null, true));
+        awaitAway();
+
+        assertThat(fixture.journal.create(request(), null, true).failed()).isTrue();
+    }
+
+    @Test
+    void whileCommitsAreHeldUpNobodyWaitsForTheRefusalEither() {
+        var run = fixture.owned().appended(started());
+        var locker = Database.open(direct.vertx, direct.address, 1);
+        var locked = locker.shared()
+                .transaction(sql ->
+                        sql.run("lock table runs in exclusive mode").compose(unused -> sql.run("select pg_sleep(4)")));
+        failure(fixture.journal.create(request(), null, true));
+        var append = run.append(turnStarted(1));
+        while (fixture.database.isWell()) {
+            LockSupport.parkNanos(1_000_000);
+        }
+
+        assertThat(fixture.journal.create(request(), null, true).failed()).isTrue();
+
+        await(locked);
+        await(append);
+        awaitAnswers();
+        fixture.owned();
+        await(locker.close());
+    }
+
+    @Test
+    void anIdleNodeLearnsOfItByItsHeartbeat() {
+        wire.down();
+
+        assertThat(failure(fixture.journal.heartbeat(node))).hasFieldOrPropertyWithValue("slug", "overload-journal");
+
+        assertThat(fixture.database.answers()).isFalse();
+    }
+
+    @Test
+    void aHeartbeatWaitsBehindNoReader() {
+        var readers = new ArrayList<Future<?>>();
+        for (var i = 0; i < JournalFixture.POOL; i++) {
+            readers.add(fixture.database.shared().run("select pg_sleep(2)"));
+        }
+
+        assertThat(await(fixture.journal.heartbeat(node))).isNotNull();
+
+        assertThat(readers).noneMatch(Future::isComplete);
+        await(Future.join(readers));
+    }
+
+    @Test
     void aCreationNobodyWasToldOfIsTakenBack() {
         fixture.owned();
         var request = request("never to run");
@@ -249,20 +306,20 @@ class OutageTest {
     }
 
     private void awaitAnswers() {
-        while (!fixture.database.answers()) {
-            Thread.onSpinWait();
+        while (!fixture.database.isWell()) {
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
     private void awaitAway() {
         while (fixture.database.answers()) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
     private void awaitBreak() {
         while (wire.breaks() == 0) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(1_000_000);
         }
     }
 }

@@ -12,7 +12,9 @@ import io.taskpilot.engine.Journal.Claim;
 import io.taskpilot.engine.Journal.LostRun;
 import io.taskpilot.engine.Journal.Reaction;
 import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Ids;
 import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
@@ -21,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,6 +31,7 @@ import org.junit.jupiter.api.Test;
 class OwnershipTest {
     private JournalFixture one;
     private JournalFixture two;
+    private long made = System.currentTimeMillis();
 
     @BeforeEach
     void open() {
@@ -66,6 +70,17 @@ class OwnershipTest {
         assertThat(await(two.journal.declareDead(living, false))).isZero();
         assertThat(await(one.journal.heartbeat(dead))).isNull();
         assertThat(await(two.journal.heartbeat(living))).isNotNull();
+    }
+
+    @Test
+    void aNodeThatIsNotLiveItselfDeclaresNobody() {
+        var dead = one.register();
+        var me = two.register();
+        expire(dead);
+        expire(me); // sent before a long stall, executed after it
+
+        assertThat(await(two.journal.declareDead(me, false))).isZero();
+        assertThat(await(one.journal.heartbeat(dead))).isNotNull();
     }
 
     @Test
@@ -131,6 +146,66 @@ class OwnershipTest {
         assertThat(await(two.journal.claim(1))).isEmpty();
         await(one.journal.appendUnowned(answered.id, approve()));
         assertThat(await(two.journal.claim(1))).containsExactly(new Claim(answered.id, 3, "answered", 0));
+    }
+
+    @Test
+    void tenantsAreServedInTurnHoweverManyPlacesBecomeFreeAtATime() {
+        one.register();
+        var busy = List.of(queued("busy"), queued("busy"), queued("busy"), queued("busy"));
+        var calm = List.of(queued("calm"), queued("calm"));
+
+        assertThat(claimed(3)).containsExactlyInAnyOrder(busy.get(0), calm.get(0), busy.get(1));
+        assertThat(claimed(1)).containsExactly(calm.get(1));
+        assertThat(claimed(1)).containsExactly(busy.get(2));
+        assertThat(claimed(5)).containsExactly(busy.get(3));
+    }
+
+    @Test
+    void whatWasUnderWayIsClaimedBeforeWhatIsNew() {
+        one.register();
+        var waiting = queued("other");
+        var released = one.owned().appended(started());
+        await(one.journal.release(released.id, released.fence));
+
+        assertThat(claimed(1)).containsExactly(released.id);
+        assertThat(claimed(1)).containsExactly(waiting);
+    }
+
+    @Test
+    void whoWaitsIsCountedAndFoundAtItsDeadline() {
+        one.register();
+        var first = queued("default");
+        queued("default");
+
+        assertThat(await(one.journal.waiting(10))).isEqualTo(2);
+        assertThat(await(one.journal.waiting(1))).isEqualTo(1);
+        assertThat(await(one.journal.overdue(10))).isEmpty();
+        TestPostgres.execute(
+                one.address,
+                "update runs set created_at = created_at - interval '6 minutes' where id = '%s'".formatted(first));
+        assertThat(await(one.journal.overdue(10))).containsExactly(first);
+        claimed(1);
+        assertThat(await(one.journal.waiting(10))).isEqualTo(1);
+    }
+
+    private UUID queued(String tenant) {
+        var run = request();
+        var of = new RunRequest(
+                Ids.at(++made, ThreadLocalRandom.current()), // in order, also within a millisecond
+                tenant,
+                run.principal(),
+                run.roles(),
+                run.requestId(),
+                run.input(),
+                run.metadata(),
+                run.timeout(),
+                run.requireApproval());
+        await(one.journal.create(of, null, false));
+        return of.runId();
+    }
+
+    private List<UUID> claimed(int max) {
+        return await(one.journal.claim(max)).stream().map(Claim::runId).toList();
     }
 
     @Test

@@ -13,10 +13,10 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 
 /** Generated events of every type, and JSON values as the core knows them. */
-final class AnyEvent {
+public final class AnyEvent {
     private AnyEvent() {}
 
-    static Arbitrary<RunEvent> events() {
+    public static Arbitrary<RunEvent> events() {
         return Arbitraries.oneOf(
                 accepted(),
                 Arbitraries.just(new RunEvent.Started()),

@@ -18,6 +18,18 @@ class WebhookSignatureTest {
                 .isEqualTo("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    /** A receiver looks for one signature that it can check, so it may know either secret. */
+    @Test
+    void whileASecretIsRotatedBothSign() {
+        var old = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        var next = "whsec_" + "C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+        var body = "{}".getBytes(UTF_8);
+
+        assertThat(new WebhookSignature(next, old).of("msg_1", 1614265330, body))
+                .isEqualTo(new WebhookSignature(next).of("msg_1", 1614265330, body) + " "
+                        + new WebhookSignature(old).of("msg_1", 1614265330, body));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {"", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_not*base64*at*all"})

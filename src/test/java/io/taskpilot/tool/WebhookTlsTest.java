@@ -90,8 +90,8 @@ class WebhookTlsTest {
     private Outcome notify(String host, Receiver receiver) throws Exception {
         var secret = new Secret("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         var url = URI.create("https://" + host + ":" + receiver.port() + "/");
-        var destinations =
-                WebhookTool.destinations(Map.of("ops", new Webhook(url, secret, false, true, Duration.ofSeconds(20))));
+        var destinations = WebhookTool.destinations(
+                Map.of("ops", new Webhook(url, secret, null, false, true, Duration.ofSeconds(20))));
         var address = List.of(InetAddress.getLoopbackAddress());
         var options = Delivery.Network.clientOptions().setTrustOptions(pfx());
         var network = Delivery.Network.open(vertx, options, unused -> Future.succeededFuture(address));

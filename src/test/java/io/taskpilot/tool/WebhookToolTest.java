@@ -449,7 +449,12 @@ class WebhookToolTest {
     @Test
     void everyMistakeInTheDestinationsIsReportedAtOnce() {
         var odd = new Webhook(
-                URI.create("https://c.example.org"), new Secret("whsec_oops"), false, false, Duration.ofSeconds(5));
+                URI.create("https://c.example.org"),
+                new Secret("whsec_oops"),
+                null,
+                false,
+                false,
+                Duration.ofSeconds(5));
         timeout = Duration.ofSeconds(61);
         var webhooks = Map.of(
                 "a", webhook("http://a.example.org", false),
@@ -503,7 +508,7 @@ class WebhookToolTest {
 
     private Webhook webhook(String url, boolean privateAllowed) {
         var secret = new Secret("whsec_" + Base64.getEncoder().encodeToString(SECRET));
-        return new Webhook(URI.create(url), secret, idempotent, privateAllowed, timeout);
+        return new Webhook(URI.create(url), secret, null, idempotent, privateAllowed, timeout);
     }
 
     private static CallContext call(BooleanSupplier mayStart) {

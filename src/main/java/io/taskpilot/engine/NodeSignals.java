@@ -1,0 +1,341 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.engine.SignalMessage.Kind;
+import io.taskpilot.engine.SignalTransport.Link;
+import io.taskpilot.engine.SignalTransport.Post;
+import io.taskpilot.resilience.Retry;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Signals between nodes. Listeners of this process are told at once and by this process; the others over a link that is
+ * opened again and again. Nobody ever waits for it: what does not go out is dropped and counted, and found by polling.
+ */
+public final class NodeSignals implements Signals {
+    private static final Logger log = LoggerFactory.getLogger(NodeSignals.class);
+    private static final long LONGEST_SUBSCRIBE_MILLIS = 1_000;
+    private static final long ECHO_MILLIS = 1_000;
+    private static final Duration LONGEST_SILENCE = Duration.ofSeconds(3);
+    private static final long LAST_POST_MILLIS = 500;
+    private static final Retry REOPEN = new Retry(Integer.MAX_VALUE, Duration.ofMillis(100), Duration.ofSeconds(3));
+
+    /** One that this node listens to. */
+    private static final class Channel {
+        private int watches;
+        private Promise<Void> confirmed = Promise.promise();
+    }
+
+    private final Vertx vertx;
+    private final Context context; // all that follows belongs to it
+    private final LocalSignals local;
+    private final SignalTransport transport;
+    private final Metrics metrics;
+    private final Consumer<Boolean> standing;
+    private final String self = "%016x".formatted(ThreadLocalRandom.current().nextLong());
+    private final SignalChannels names;
+    private final Outbox outbox;
+    private final Map<String, Channel> channels = new HashMap<>();
+    private @Nullable Link link;
+    private int generation;
+    private int failures;
+    private boolean subscribed;
+    private boolean posting;
+    private boolean audible;
+    private long echoNanos;
+    private @Nullable Promise<Void> closing;
+
+    /** @param standing told whether the other nodes can be talked to, at every change, on one event loop */
+    public NodeSignals(Vertx vertx, SignalTransport transport, Metrics metrics, Consumer<Boolean> standing) {
+        this.vertx = vertx;
+        this.context = vertx.getOrCreateContext();
+        this.local = new LocalSignals(vertx);
+        this.transport = transport;
+        this.metrics = metrics;
+        this.standing = standing;
+        this.names = new SignalChannels(transport.channels());
+        this.outbox = new Outbox(self, names);
+    }
+
+    /** Opens the link, sooner or later: there is nothing to wait for. */
+    public void start() {
+        context.runOnContext(unused -> {
+            open();
+            vertx.setPeriodic(ECHO_MILLIS, tick -> listenIn());
+        });
+    }
+
+    @Override
+    public void changed(Collection<UUID> runIds) {
+        local.changed(runIds);
+        tell(() -> metrics.signalsDropped(outbox.changed(runIds)));
+    }
+
+    @Override
+    public void claimable() {
+        local.claimable();
+        tell(outbox::claimable);
+    }
+
+    @Override
+    public void cancelRequested(UUID runId) {
+        local.cancelRequested(runId);
+        tell(() -> metrics.signalsDropped(outbox.cancelled(runId)));
+    }
+
+    private void tell(Runnable note) {
+        context.runOnContext(unused -> {
+            note.run();
+            post();
+        });
+    }
+
+    /** Does not wait for a confirmation that is not to be had: after a second, or without a link, polling has to do. */
+    @Override
+    public Future<Runnable> onChanged(UUID runId, Runnable listener) {
+        var caller = vertx.getOrCreateContext();
+        var name = names.of(runId);
+        var here = local.listen(runId, listener);
+        var open = new AtomicBoolean(true);
+        Runnable close = () -> {
+            if (open.getAndSet(false)) {
+                here.run();
+                context.runOnContext(unused -> leave(name));
+            }
+        };
+        var answer = Promise.<Runnable>promise();
+        var patience = vertx.setTimer(LONGEST_SUBSCRIBE_MILLIS, unused -> answer.tryComplete(close));
+        context.runOnContext(unused -> join(name)
+                .onComplete(done -> caller.runOnContext(back -> {
+                    vertx.cancelTimer(patience);
+                    answer.tryComplete(close);
+                })));
+        return answer.future();
+    }
+
+    @Override
+    public void onClaimable(Runnable listener) {
+        local.onClaimable(listener);
+    }
+
+    @Override
+    public void onCancelRequested(Consumer<UUID> listener) {
+        local.onCancelRequested(listener);
+    }
+
+    @Override
+    public void onMissed(Runnable listener) {
+        local.onMissed(listener);
+    }
+
+    private Future<Void> join(String name) {
+        var channel = channels.get(name);
+        if (channel == null) {
+            channel = new Channel();
+            channels.put(name, channel);
+            if (link != null) {
+                subscribe(link, name, channel);
+            }
+        }
+        channel.watches++;
+        return link == null ? Future.succeededFuture() : channel.confirmed.future();
+    }
+
+    private Future<Void> subscribe(Link used, String name, Channel channel) {
+        var current = generation;
+        return used.subscribe(name)
+                .onSuccess(unused -> channel.confirmed.tryComplete())
+                .onFailure(cause -> lost(current, cause.toString()));
+    }
+
+    /** The channel stays for a while: the next watch is likely to want it. */
+    private void leave(String name) {
+        var channel = channels.get(name);
+        if (channel != null) {
+            channel.watches--;
+        }
+    }
+
+    private void open() {
+        var current = ++generation;
+        transport
+                .open(
+                        text -> context.runOnContext(unused -> heard(text)),
+                        () -> context.runOnContext(unused -> lost(current, "closed")))
+                .onComplete(opened -> opened(current, opened), cause -> lost(current, cause.toString()));
+    }
+
+    private void opened(int current, Link opened) {
+        if (current != generation) {
+            opened.close();
+            return;
+        }
+        link = opened;
+        echoNanos = System.nanoTime();
+        channels.values().removeIf(channel -> channel.watches == 0);
+        var confirmations = new ArrayList<Future<Void>>();
+        confirmations.add(opened.subscribe(names.everybody()));
+        confirmations.add(opened.subscribe(names.ofNode(self)));
+        channels.forEach((name, channel) -> {
+            channel.confirmed = Promise.promise();
+            confirmations.add(subscribe(opened, name, channel));
+        });
+        Future.all(confirmations)
+                .onComplete(all -> heardAgain(current, opened), cause -> lost(current, cause.toString()));
+    }
+
+    /** What was said while nobody listened is lost: everybody looks for themselves, once. */
+    private void heardAgain(int current, Link opened) {
+        if (current != generation) {
+            return;
+        }
+        subscribed = true;
+        local.missed();
+        sayEcho(current, opened);
+        post();
+    }
+
+    private void lost(int current, String cause) {
+        if (current != generation) {
+            return;
+        }
+        if (audible || failures == 0) {
+            audible = false;
+            log.warn("signals of other nodes are not heard, polling until they are cause={}", cause);
+            standing.accept(false);
+        }
+        failures++;
+        end();
+        metrics.signalsReopened();
+        vertx.setTimer(1 + REOPEN.pause(failures, ThreadLocalRandom.current()).toMillis(), unused -> {
+            if (closing == null) {
+                open();
+            }
+        });
+    }
+
+    private void end() {
+        generation++; // whatever the link still says means nothing
+        if (link != null) {
+            link.close();
+        }
+        link = null;
+        subscribed = false;
+        posting = false;
+        channels.values().forEach(channel -> channel.confirmed.tryComplete());
+    }
+
+    private void heard(String text) {
+        SignalMessage.parse(text).ifPresent(message -> {
+            if (message.sender().equals(self)) {
+                if (message.kind() == Kind.ECHO) {
+                    echoCame();
+                }
+                return; // the rest was told when it was said
+            }
+            switch (message.kind()) {
+                case CHANGED -> local.changed(message.runIds());
+                case CLAIMABLE -> local.claimable();
+                case CANCEL -> local.cancelRequested(message.runIds().get(0));
+                case ECHO -> log.debug("echo of another node sender={}", message.sender());
+            }
+        });
+    }
+
+    private void echoCame() {
+        echoNanos = System.nanoTime();
+        if (!audible) {
+            audible = true;
+            failures = 0;
+            log.info("signals of other nodes are heard");
+            standing.accept(true);
+        }
+    }
+
+    /** A link is as good as what comes back on it: one that accepts and stays silent is broken. */
+    private void listenIn() {
+        var used = link;
+        if (used == null) {
+            return;
+        }
+        var current = generation;
+        if (System.nanoTime() - echoNanos > LONGEST_SILENCE.toNanos()) {
+            lost(current, "nothing comes back");
+        } else if (subscribed) {
+            sayEcho(current, used);
+            forgetUnwatched(current, used);
+        }
+    }
+
+    private void sayEcho(int current, Link used) {
+        var echo = new SignalMessage(self, Kind.ECHO, List.of()).text();
+        used.post(List.of(new Post(names.ofNode(self), echo))).onFailure(cause -> lost(current, cause.toString()));
+    }
+
+    private void forgetUnwatched(int current, Link used) {
+        channels.entrySet().removeIf(entry -> {
+            var unwatched = entry.getValue().watches == 0;
+            if (unwatched) {
+                used.unsubscribe(entry.getKey()).onFailure(cause -> lost(current, cause.toString()));
+            }
+            return unwatched;
+        });
+    }
+
+    /** One batch at a time: the next gathers meanwhile. */
+    private void post() {
+        if (posting || link == null || !subscribed || outbox.isEmpty()) {
+            closeWhenSaid();
+            return;
+        }
+        var current = generation;
+        posting = true;
+        var posts = outbox.take();
+        link.post(posts).onComplete(done -> {
+            if (done.failed()) {
+                metrics.signalsDropped(posts.size());
+                lost(current, done.cause().toString());
+            } else if (current == generation) {
+                metrics.signalsPosted(posts.size());
+                posting = false;
+                post();
+            }
+        });
+    }
+
+    private void closeWhenSaid() {
+        if (closing != null && !posting) {
+            end();
+            closing.tryComplete();
+        }
+    }
+
+    /** Says what is left to say, for half a second at most. */
+    public Future<Void> close() {
+        var closed = Promise.<Void>promise();
+        context.runOnContext(unused -> {
+            closing = closed;
+            vertx.setTimer(LAST_POST_MILLIS, late -> {
+                posting = false;
+                closeWhenSaid();
+            });
+            post();
+        });
+        return closed.future();
+    }
+}

@@ -1,0 +1,25 @@
+package io.taskpilot.engine;
+
+import java.util.UUID;
+
+/**
+ * Which channel carries what: every node must agree.
+ *
+ * @param count of the channels that changes of runs are spread over, so that a node hears of what it watches, not of all
+ */
+record SignalChannels(int count) {
+
+    /** What every node listens to: runs to claim, runs to cancel. */
+    String everybody() {
+        return "taskpilot_all";
+    }
+
+    String of(UUID runId) {
+        return "taskpilot_" + Math.floorMod(Long.hashCode(runId.getLeastSignificantBits()), count);
+    }
+
+    /** A node's own. */
+    String ofNode(String sender) {
+        return "taskpilot_node_" + sender;
+    }
+}

@@ -1,0 +1,188 @@
+package io.taskpilot.engine;
+
+import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Limiter;
+import io.taskpilot.run.Ids;
+import io.taskpilot.run.Recorded;
+import io.taskpilot.run.RunEvent;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The traces of finished runs in an object store. A trace passes through a temporary file, so its size costs no memory.
+ * Safe to call from any event loop; futures complete on the caller's context.
+ */
+public final class TraceArchive {
+    private static final Logger log = LoggerFactory.getLogger(TraceArchive.class);
+    private static final DateTimeFormatter DAY =
+            DateTimeFormatter.ofPattern("yyyy/MM/dd").withZone(ZoneOffset.UTC);
+    private static final String NAME = "objects";
+    private static final int PAGE = 200;
+    private static final int READS = 8;
+
+    private final ObjectStore store;
+    private final BlockingIo blocking;
+    private final HealthRegistry health;
+    private final Metrics metrics;
+    private final String engine;
+    private final Limiter reads = new Limiter("archive", READS);
+    private volatile boolean answers = true;
+
+    /** @param engine names the store in {@code /health} */
+    public TraceArchive(ObjectStore store, BlockingIo blocking, HealthRegistry health, Metrics metrics, String engine) {
+        this.store = store;
+        this.blocking = blocking;
+        this.health = health;
+        this.metrics = metrics;
+        this.engine = engine;
+        metrics.optionalDependency(NAME, () -> answers);
+    }
+
+    /** By the date of the run's id: {@code traces/2026/11/24/<run>.jsonl.gz}. */
+    static String key(UUID runId) {
+        return "traces/%s/run_%s.jsonl.gz".formatted(DAY.format(Instant.ofEpochMilli(Ids.unixMillis(runId))), runId);
+    }
+
+    /** Never fails: a store that is away costs the archive, not the server. */
+    public Future<Void> check() {
+        return watched(store.check()).recover(cause -> Future.succeededFuture());
+    }
+
+    /** Events of an archived run, as {@link RunReader#events} gives them. */
+    public Future<List<Recorded>> events(UUID runId, String sha256, long after, int limit) {
+        return reads.run(() -> withFile(file -> fetched(runId, sha256, file, after, limit)));
+    }
+
+    /**
+     * Writes a finished run's trace, stores it and reads it back.
+     *
+     * @return its checksum, once what is stored has it
+     */
+    Future<String> store(UUID runId, RunReader reader, Future<List<Map<String, Object>>> decisions) {
+        return withFile(file -> blocking.run(() -> new TraceFile.Writer(file))
+                .compose(writer -> writeEvents(runId, reader, writer, 0, 1)
+                        .compose(unused -> decisions)
+                        .compose(lines -> write(writer, lines))
+                        .compose(unused -> blocking.run(writer::checksum))
+                        .recover(cause -> closed(writer).transform(unused -> Future.failedFuture(cause))))
+                .compose(sha256 -> watched(store.put(key(runId), file))
+                        .compose(unused -> fetched(runId, sha256, file, 0, 0))
+                        .map(sha256)));
+    }
+
+    Future<Void> delete(UUID runId) {
+        return watched(store.delete(key(runId)));
+    }
+
+    private Future<Void> writeEvents(UUID runId, RunReader reader, TraceFile.Writer writer, long after, int attempt) {
+        return reader.events(runId, after, PAGE).compose(events -> {
+            var lines = new ArrayList<Map<String, Object>>(events.size());
+            var now = attempt;
+            for (var event : events) {
+                now += event.event() instanceof RunEvent.Resumed resumed
+                                && resumed.cause().equals("node_dead")
+                        ? 1
+                        : 0;
+                lines.add(TraceJson.event(runId, event, now));
+            }
+            var reached = now;
+            return write(writer, lines)
+                    .compose(unused -> events.size() < PAGE
+                            ? Future.succeededFuture()
+                            : writeEvents(
+                                    runId, reader, writer, events.get(PAGE - 1).seq(), reached));
+        });
+    }
+
+    private Future<Void> write(TraceFile.Writer writer, List<Map<String, Object>> lines) {
+        return blocking.run(() -> {
+            writer.lines(lines);
+            return null;
+        });
+    }
+
+    private Future<Void> closed(TraceFile.Writer writer) {
+        return blocking.run(() -> {
+            writer.close();
+            return null;
+        });
+    }
+
+    private Future<List<Recorded>> fetched(UUID runId, String sha256, Path file, long after, int limit) {
+        return watched(store.get(key(runId), file))
+                .compose(unused -> blocking.run(() -> TraceFile.events(file, sha256, after, limit)))
+                .recover(cause -> {
+                    if (cause instanceof TraceFile.Corrupt) {
+                        log.error("archived trace is corrupt run_id={}", runId, cause);
+                        metrics.traceObject("corrupt");
+                        return Future.failedFuture(Failure.internal("internal-archive", cause));
+                    }
+                    return Future.failedFuture(cause);
+                });
+    }
+
+    private <T> Future<T> watched(Future<T> answer) {
+        return answer.onSuccess(unused -> {
+                    answers = true;
+                    health.up(NAME, engine);
+                })
+                .onFailure(cause -> {
+                    if (isAway(cause)) {
+                        lost(cause);
+                    }
+                });
+    }
+
+    private void lost(Throwable cause) {
+        if (answers) {
+            log.warn("archive does not take objects cause={} because={}", cause, because(cause));
+        }
+        answers = false;
+        health.degraded(NAME, "does not take objects: traces wait in PostgreSQL");
+    }
+
+    private static String because(Throwable cause) {
+        var inner = cause.getCause();
+        return inner == null ? "" : inner.getClass().getSimpleName() + ": " + inner.getMessage();
+    }
+
+    /** True when the store could not be asked, whatever the object. */
+    static boolean isAway(Throwable cause) {
+        return cause instanceof Failure failure && failure.kind() == Failure.Kind.UNAVAILABLE;
+    }
+
+    private <T> Future<T> withFile(Function<Path, Future<T>> work) {
+        return blocking.run(() -> Files.createTempFile("taskpilot-trace-", ".jsonl.gz"))
+                .compose(file -> work.apply(file)
+                        .transform((value, cause) -> blocking.run(removal(file))
+                                .transform(unused ->
+                                        cause == null ? Future.succeededFuture(value) : Future.failedFuture(cause))));
+    }
+
+    private static Callable<Boolean> removal(Path file) {
+        return () -> {
+            try {
+                return Files.deleteIfExists(file);
+            } catch (IOException e) {
+                log.warn("temporary file stays file={} cause={}", file, e.toString());
+                return false;
+            }
+        };
+    }
+}

@@ -1,0 +1,172 @@
+package io.taskpilot.journal;
+
+import io.taskpilot.engine.Retention;
+import io.taskpilot.engine.RunReader.DecisionView;
+import io.vertx.core.Future;
+import io.vertx.pgclient.PgException;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+import io.vertx.sqlclient.SqlConnection;
+import io.vertx.sqlclient.Tuple;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Retention in PostgreSQL. The right to archive is an advisory lock of a session that is used for nothing else and is
+ * closed after the turn: no pool keeps it, and the server ends it when its node stands still.
+ */
+public final class PgRetention implements Retention {
+    private static final long LONGEST_MILLIS = 15_000; // over statement_timeout: a dead connection
+    private static final UUID LOWEST = new UUID(0, 0);
+
+    private static final String HEADROOM =
+            "select (extract(epoch from max(ends) - now()) / 86400)::float8 from partition_months()";
+
+    private static final String LOCK = """
+            select pg_try_advisory_lock(hashtext('taskpilot.archive')), set_config('idle_session_timeout', '5min', false)
+            """;
+
+    private static final String UNARCHIVED = """
+            select id from runs
+            where archived_at is null and id > $2
+              and finished_at <= clock_timestamp() - $1::int8 * interval '1 millisecond'
+            order by id limit $3
+            """;
+
+    private static final String DECISIONS =
+            "select " + Rows.DECISION + " from decisions d where chain_id = $1 order by position";
+
+    private static final String ARCHIVED = """
+            update runs set archived_at = clock_timestamp(), archive_sha256 = $2
+            where id = $1 and finished_at is not null
+            """;
+
+    private static final String OLD_MONTHS = """
+            select suffix from partition_months()
+            where ends <= now() - $1::int8 * interval '1 millisecond'
+              and ends < date_trunc('month', now() at time zone 'UTC') at time zone 'UTC'
+            order by starts
+            """;
+
+    private static final String EXPIRED = """
+            select id from runs
+            where archived_at is not null and id > $2
+              and id < least(first_partition(), uuid_at(now() - $1::int8 * interval '1 millisecond'))
+            order by id limit $3
+            """;
+
+    private static final String FORGET = """
+            with run as (delete from runs where id = $1 and archived_at is not null returning id),
+            f as (delete from feedback using run where run_id = run.id),
+            a as (delete from approvals using run where run_id = run.id),
+            k as (delete from idempotency_keys using run where run_id = run.id)
+            delete from tasks using run
+            where run_id = run.id and updated_at < clock_timestamp() - $2::int8 * interval '1 millisecond'
+            """;
+
+    private final Database database;
+
+    public PgRetention(Database database) {
+        this.database = database;
+    }
+
+    @Override
+    public Future<Double> headroomDays() {
+        return database.shared()
+                .run(HEADROOM)
+                .recover(PgErrors::failed)
+                .map(rows -> rows.iterator().next().getDouble(0));
+    }
+
+    @Override
+    public Future<@Nullable Turn> turn() {
+        return database.connect().compose(connection -> {
+            var session = new Session(connection);
+            return session.run(LOCK)
+                    .compose(rows -> rows.iterator().next().getBoolean(0)
+                            ? Future.succeededFuture((Turn) session)
+                            : session.end().map((Turn) null))
+                    .onFailure(cause -> connection.close());
+        });
+    }
+
+    /** One connection, for one turn. */
+    private static final class Session implements Turn {
+        private final SqlConnection connection;
+
+        Session(SqlConnection connection) {
+            this.connection = connection;
+        }
+
+        private Future<RowSet<Row>> run(String sql, @Nullable Object... parameters) {
+            var tuple = Tuple.tuple();
+            for (var parameter : parameters) {
+                tuple.addValue(parameter);
+            }
+            return asked(sql, tuple).recover(PgErrors::failed);
+        }
+
+        private Future<RowSet<Row>> asked(String sql, Tuple parameters) {
+            return connection.preparedQuery(sql).execute(parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
+        }
+
+        private static <T> Function<RowSet<Row>, List<T>> all(Function<Row, T> view) {
+            return rows -> {
+                var items = new ArrayList<T>(rows.size());
+                rows.forEach(row -> items.add(view.apply(row)));
+                return items;
+            };
+        }
+
+        @Override
+        public Future<List<UUID>> unarchived(Duration ended, @Nullable UUID after, int max) {
+            return run(UNARCHIVED, ended.toMillis(), after == null ? LOWEST : after, max)
+                    .map(all(row -> row.getUUID(0)));
+        }
+
+        @Override
+        public Future<List<DecisionView>> decisions(UUID runId) {
+            return run(DECISIONS, runId).map(all(row -> Rows.decision(row).view()));
+        }
+
+        @Override
+        public Future<Void> archived(UUID runId, String sha256) {
+            return run(ARCHIVED, runId, sha256).mapEmpty();
+        }
+
+        @Override
+        public Future<List<String>> oldMonths(Duration ended) {
+            return run(OLD_MONTHS, ended.toMillis()).map(all(row -> row.getString(0)));
+        }
+
+        @Override
+        public Future<Boolean> drop(String month) {
+            return asked("select drop_month($1)", Tuple.of(month))
+                    .map(rows -> rows.iterator().next().getBoolean(0))
+                    .recover(cause -> cause instanceof PgException && PgErrors.meaning(cause) == PgErrors.Meaning.RACE
+                            ? Future.succeededFuture(false)
+                            : PgErrors.failed(cause));
+        }
+
+        @Override
+        public Future<List<UUID>> expired(Duration age, @Nullable UUID after, int max) {
+            return run(EXPIRED, age.toMillis(), after == null ? LOWEST : after, max)
+                    .map(all(row -> row.getUUID(0)));
+        }
+
+        @Override
+        public Future<Void> forget(UUID runId, Duration age) {
+            return run(FORGET, runId, age.toMillis()).mapEmpty();
+        }
+
+        @Override
+        public Future<Void> end() {
+            return connection.close();
+        }
+    }
+}

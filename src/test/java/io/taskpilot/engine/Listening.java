@@ -1,0 +1,117 @@
+package io.taskpilot.engine;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import io.taskpilot.telemetry.Metrics;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
+
+/** A node as far as signals go: what it says, and what it heard, each in the order of its coming. */
+public final class Listening implements AutoCloseable {
+    private static final int PATIENCE_SECONDS = 20;
+
+    private final Vertx vertx = Vertx.vertx();
+    public final Metrics metrics = new Metrics("test", "test");
+    public final NodeSignals signals;
+    private final BlockingQueue<Boolean> standings = new LinkedBlockingQueue<>();
+    private final BlockingQueue<UUID> changed = new LinkedBlockingQueue<>();
+    private final BlockingQueue<UUID> cancelled = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Boolean> claimable = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Boolean> missed = new LinkedBlockingQueue<>();
+
+    /** Makes a transport on an event loop of the node. */
+    public interface Source {
+        SignalTransport on(Vertx vertx);
+    }
+
+    public Listening(Source transport) {
+        signals = new NodeSignals(vertx, transport.on(vertx), metrics, standings::add);
+        signals.onCancelRequested(cancelled::add);
+        signals.onClaimable(() -> claimable.add(true));
+        signals.onMissed(() -> missed.add(true));
+        signals.start();
+    }
+
+    public static <T> T await(Future<T> future) {
+        try {
+            return future.await(PATIENCE_SECONDS, SECONDS);
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static <T> T next(BlockingQueue<T> queue, String what) {
+        T next;
+        try {
+            next = queue.poll(PATIENCE_SECONDS, SECONDS);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        if (next == null) {
+            throw new AssertionError("not heard in time: " + what);
+        }
+        return next;
+    }
+
+    /** Waits until this node hears the others, or does not. */
+    public Listening standing(boolean wanted) {
+        while (next(standings, "standing " + wanted) != wanted) {
+            // the other one came first
+        }
+        return this;
+    }
+
+    /** Opens a subscription; run the answer to close it. */
+    public Runnable watch(UUID runId) {
+        return await(signals.onChanged(runId, () -> changed.add(runId)));
+    }
+
+    public UUID nextChange() {
+        return next(changed, "a change");
+    }
+
+    public UUID nextCancel() {
+        return next(cancelled, "a cancel");
+    }
+
+    /** Waits for word of runs to claim. */
+    public void nextClaimable() {
+        next(claimable, "claimable");
+    }
+
+    /** Waits until this node was told that it may have missed something. */
+    public void nextMissed() {
+        next(missed, "missed");
+    }
+
+    public @Nullable UUID changeHeard() {
+        return changed.poll();
+    }
+
+    /** Forgets what was heard until now. */
+    public void forget() {
+        changed.clear();
+        cancelled.clear();
+        claimable.clear();
+        missed.clear();
+    }
+
+    public double metric(String line) {
+        return metrics.scrape("text/plain")
+                .lines()
+                .filter(each -> each.startsWith(line + " "))
+                .mapToDouble(each -> Double.parseDouble(each.substring(line.length() + 1)))
+                .findFirst()
+                .orElse(0);
+    }
+
+    @Override
+    public void close() {
+        await(signals.close());
+        await(vertx.close());
+    }
+}

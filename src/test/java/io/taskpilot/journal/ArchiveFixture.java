@@ -1,0 +1,157 @@
+package io.taskpilot.journal;
+
+import static io.taskpilot.journal.JournalFixture.await;
+
+import io.taskpilot.engine.Archivist;
+import io.taskpilot.engine.ObjectStore;
+import io.taskpilot.engine.TraceArchive;
+import io.taskpilot.journal.JournalFixture.Owned;
+import io.taskpilot.objects.FileObjects;
+import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.Ids;
+import io.taskpilot.run.RunRequest;
+import io.taskpilot.run.RunStatus;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/** A journal with an archive, and runs of long ago. */
+final class ArchiveFixture implements AutoCloseable {
+    static final Instant LONG_AGO = Instant.parse("2026-03-10T12:00:00Z");
+    static final Duration EVER = Duration.ofDays(10_000);
+
+    final JournalFixture journal;
+    final Path directory;
+    final BlockingIo blocking;
+    final HealthRegistry health = new HealthRegistry();
+    final Metrics metrics = new Metrics("1", "test");
+    final TraceArchive archive;
+    final PgRunReader reader;
+    private final List<Path> owned;
+
+    ArchiveFixture() throws IOException {
+        this(new JournalFixture(), Files.createTempDirectory("taskpilot-archive"), true);
+    }
+
+    private ArchiveFixture(JournalFixture journal, Path directory, boolean delete) {
+        this.journal = journal;
+        this.directory = directory;
+        this.owned = delete ? List.of(directory) : List.of();
+        blocking = new BlockingIo(journal.vertx);
+        archive = archive(new FileObjects(directory, blocking));
+        reader = reader(archive, EVER);
+        journal.register();
+    }
+
+    TraceArchive archive(ObjectStore store) {
+        return new TraceArchive(store, blocking, health, metrics, "test");
+    }
+
+    PgRunReader reader(TraceArchive from, Duration kept) {
+        return new PgRunReader(journal.database, null, from, kept);
+    }
+
+    /** Another process on the same database and directory. */
+    ArchiveFixture another() {
+        return new ArchiveFixture(journal.another(), directory, false);
+    }
+
+    /** The partitions of the month of {@link #LONG_AGO}, with the months between that and those there are left out. */
+    void makeOldMonth() {
+        for (var parent : List.of("events", "artifacts", "decisions")) {
+            TestPostgres.execute(journal.address, """
+                    create table %1$s_y2026m03 partition of %1$s
+                    for values from (uuid_at('2026-03-01Z')) to (uuid_at('2026-04-01Z'))""".formatted(parent));
+        }
+    }
+
+    /** A run of {@link #LONG_AGO} that this node owns. */
+    Owned old(String input) {
+        var now = JournalFixture.request(input);
+        var request = new RunRequest(
+                Ids.at(LONG_AGO.toEpochMilli(), ThreadLocalRandom.current()),
+                now.tenant(),
+                now.principal(),
+                now.roles(),
+                now.requestId(),
+                input,
+                Map.of(),
+                now.timeout(),
+                false);
+        return journal.new Owned(request, await(journal.journal.create(request, null, true)));
+    }
+
+    static Owned succeeded(Owned run) {
+        return run.appended(
+                JournalFixture.started(),
+                JournalFixture.checked(DecisionResult.ALLOW),
+                JournalFixture.turnStarted(1),
+                JournalFixture.turnCompleted(1, "x"),
+                JournalFixture.ended(RunStatus.SUCCEEDED));
+    }
+
+    /** Deploys one that looks often, until it is closed. */
+    String archivist(TraceArchive to, Duration keepJournal, Duration keepArchive) {
+        var settings = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), keepJournal, keepArchive);
+        var archivist = new Archivist(
+                new PgRetention(journal.database), reader(to, keepArchive), to, settings, new Metrics("1", "test"));
+        return await(journal.vertx.deployVerticle(archivist));
+    }
+
+    /** Archives what there is, and drops or removes nothing. */
+    void archiveAll() {
+        var id = archivist(archive, EVER, EVER);
+        eventually(() -> count("runs where finished_at is not null and archived_at is null") == 0);
+        await(journal.vertx.undeploy(id));
+    }
+
+    long count(String from) {
+        return Long.parseLong(TestPostgres.query(journal.address, "select count(*) from " + from));
+    }
+
+    boolean isArchived(UUID runId) {
+        return count("runs where archived_at is not null and id = '%s'".formatted(runId)) == 1;
+    }
+
+    boolean hasOldMonth() {
+        return count("partition_months() where suffix = '_y2026m03'") == 1;
+    }
+
+    static void eventually(BooleanSupplier condition) {
+        var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("did not come to pass within 20 s");
+            }
+            LockSupport.parkNanos(20_000_000);
+        }
+    }
+
+    Path object(UUID runId) throws IOException {
+        try (Stream<Path> files = Files.walk(directory)) {
+            return files.filter(file -> file.endsWith("run_" + runId + ".jsonl.gz"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        journal.close();
+        for (var path : owned) {
+            TestPostgres.delete(path);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.taskpilot.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.taskpilot.config.Secret;
+import io.taskpilot.engine.Listening;
+import io.taskpilot.engine.SignalsContract;
+import io.vertx.core.Vertx;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RedisTransportTest extends SignalsContract {
+    private static final String PASSWORD = "correct-horse";
+
+    private static TestRedis redis;
+
+    @BeforeAll
+    static void startRedis() {
+        redis = new TestRedis(PASSWORD);
+    }
+
+    @AfterAll
+    static void stopRedis() {
+        redis.close();
+    }
+
+    @Override
+    protected Listening node() {
+        return new Listening(vertx -> new RedisTransport(vertx, redis.url()));
+    }
+
+    private void bothHearEachOther() {
+        var run = run();
+        two.watch(run);
+        one.signals.changed(List.of(run));
+        assertThat(two.nextChange()).isEqualTo(run);
+    }
+
+    @Test
+    void whenRedisIsKilledNobodyWaitsAndWhenItIsBackEverybodyLooksOnce() {
+        var before = run();
+        two.watch(before);
+        redis.kill();
+        one.standing(false);
+        two.standing(false);
+        two.forget();
+
+        two.watch(run()); // completes all the same
+        one.signals.changed(List.of(run()));
+        redis.startAgain();
+
+        two.standing(true).nextMissed();
+        two.nextClaimable();
+        one.standing(true);
+        one.signals.changed(List.of(before));
+        assertThat(two.nextChange()).isEqualTo(before);
+        bothHearEachOther();
+    }
+
+    @Test
+    void aRedisThatAcceptsAndNeverAnswersIsGivenUp() {
+        redis.hang();
+        try {
+            two.watch(run()); // completes all the same
+            one.standing(false);
+            two.standing(false);
+            try (var three = new Listening(vertx -> new RedisTransport(vertx, redis.url()))) {
+                three.watch(run());
+                three.standing(false);
+            }
+        } finally {
+            redis.goOn();
+        }
+
+        one.standing(true);
+        two.standing(true);
+        bothHearEachOther();
+    }
+
+    @Test
+    void aFlushChangesNothing() {
+        var run = run();
+        two.watch(run);
+
+        redis.flush();
+
+        one.signals.changed(List.of(run));
+        assertThat(two.nextChange()).isEqualTo(run);
+    }
+
+    @Test
+    void whatIsSaidWhileRedisIsAwayIsBoundedAndTheRestCounted() {
+        redis.kill();
+        one.standing(false);
+
+        for (var i = 0; i < 11_000; i++) {
+            one.signals.changed(List.of(run()));
+        }
+        redis.startAgain();
+        one.standing(true);
+        two.standing(true);
+        bothHearEachOther();
+
+        assertThat(one.metric("taskpilot_signals_dropped_total")).isBetween(900.0, 1_100.0);
+    }
+
+    @Test
+    void aWrongPasswordKeepsNobodyWaiting() {
+        try (var three = new Listening(vertx -> new RedisTransport(vertx, redis.url("wrong")))) {
+            three.watch(run());
+            three.standing(false);
+        }
+    }
+
+    @Test
+    void anAddressWithNobodyThereKeepsNobodyWaiting() {
+        var nobody = new Secret("redis://127.0.0.1:1");
+        try (var three = new Listening(vertx -> new RedisTransport(vertx, nobody))) {
+            three.watch(run());
+            three.standing(false);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"redis://:se cret@host", "redis://:secret@", "redis://:secret@host/one", "redis:secret"})
+    void aUrlThatIsNoneIsRefusedWithoutThePassword(String url) {
+        var vertx = Vertx.vertx();
+        try {
+            assertThatThrownBy(() -> new RedisTransport(vertx, new Secret(url)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasNoCause()
+                    .hasMessageNotContaining("cret");
+        } finally {
+            Listening.await(vertx.close());
+        }
+    }
+}

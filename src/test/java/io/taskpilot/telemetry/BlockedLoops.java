@@ -1,0 +1,99 @@
+package io.taskpilot.telemetry;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.LoggerContextListener;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
+import ch.qos.logback.core.AppenderBase;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Fails the test class during which Vert.x reported an event loop as blocked for five seconds or more. Shorter ones are
+ * only logged: on a busy machine of two cores a loop that does nothing wrong may wait for its turn for that long.
+ */
+public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
+    private static final String CHECKER = "io.vertx.core.impl.BlockedThreadChecker";
+    private static final Pattern REPORT =
+            Pattern.compile("vert\\.x-eventloop-thread\\S* has been blocked for (\\d+) ms");
+    private static final long TOO_LONG_MILLIS = 5_000;
+
+    private static final List<String> reports = new CopyOnWriteArrayList<>();
+
+    static {
+        var context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        listen(context);
+        context.addListener(new Again());
+    }
+
+    private static void listen(LoggerContext context) {
+        var appender = new AppenderBase<ILoggingEvent>() {
+            @Override
+            protected void append(ILoggingEvent event) {
+                heard(event);
+            }
+        };
+        appender.setContext(context);
+        appender.start();
+        context.getLogger(CHECKER).addAppender(appender);
+    }
+
+    private static void heard(ILoggingEvent event) {
+        var report = REPORT.matcher(event.getFormattedMessage());
+        if (report.find() && Long.parseLong(report.group(1)) >= TOO_LONG_MILLIS) {
+            var where = event.getThrowableProxy();
+            reports.add(event.getFormattedMessage() + (where == null ? "" : "\n" + ThrowableProxyUtil.asString(where)));
+        }
+    }
+
+    @Override
+    public void beforeAll(ExtensionContext context) {
+        forget();
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) {
+        check();
+    }
+
+    static void forget() {
+        reports.clear();
+    }
+
+    static void check() {
+        if (!reports.isEmpty()) {
+            throw new AssertionError("event loops were blocked:\n" + String.join("\n", reports));
+        }
+    }
+
+    /** The server's own start sets logging up anew. */
+    private static final class Again implements LoggerContextListener {
+        @Override
+        public boolean isResetResistant() {
+            return true;
+        }
+
+        @Override
+        public void onStart(LoggerContext context) {
+            listen(context);
+        }
+
+        @Override
+        public void onReset(LoggerContext context) {
+            listen(context);
+        }
+
+        @Override
+        public void onStop(LoggerContext context) {}
+
+        @Override
+        public void onLevelChange(Logger logger, Level level) {}
+    }
+}
