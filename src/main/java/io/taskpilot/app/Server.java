@@ -303,7 +303,17 @@ public final class Server {
         return embedded;
     }
 
+    private static void warnOfAllow(String direction, TaskPilotConfig.OnError onError) {
+        if (onError == TaskPilotConfig.OnError.ALLOW) {
+            log.warn("texts that can't be checked go on unchecked setting=guardrails.onError.{}=allow", direction);
+        }
+    }
+
     private Guardrails guardrails(Vertx vertx, BlockingIo blocking, Metrics metrics) throws IOException {
+        var onErrors = config.guardrails().onError();
+        warnOfAllow("input", onErrors.input());
+        warnOfAllow("output", onErrors.output());
+        warnOfAllow("toolResult", onErrors.toolResult());
         var directory = config.confDir().resolve("guardrails/taskpilot");
         var url = config.guardrails().url();
         if (url == null) {

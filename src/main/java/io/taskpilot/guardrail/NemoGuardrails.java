@@ -64,7 +64,7 @@ public final class NemoGuardrails implements Guardrails {
         this.health = health;
         this.metrics = metrics;
         cache = pure ? new VerdictCache(MOST_CACHED, CACHED_FOR, System::nanoTime) : null;
-        client = new NemoClient(vertx, server, this::connectionLost);
+        client = new NemoClient(vertx, server, this::forget);
         breaker = new Breaker(
                 NAME,
                 BREAKER,
@@ -152,10 +152,6 @@ public final class NemoGuardrails implements Guardrails {
     }
 
     /** The server may have ended, and may come back with other rails: what it said before counts no more. */
-    private void connectionLost() {
-        forget();
-    }
-
     private void forget() {
         if (cache != null) {
             cache.forget();
