@@ -14,6 +14,7 @@ import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Guardrails;
+import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
@@ -23,6 +24,7 @@ import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
+import io.taskpilot.gateway.Listeners;
 import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.guardrail.NemoGuardrails;
 import io.taskpilot.journal.Database;
@@ -67,6 +69,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -83,6 +86,8 @@ public final class Server {
     private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
+    private final UnaryOperator<Journal> around;
+    private final Listeners listeners = new Listeners();
     private final Closer closer = new Closer();
     private final List<String> engines = new ArrayList<>();
     private final HealthRegistry health = new HealthRegistry();
@@ -90,8 +95,9 @@ public final class Server {
     private URI managementUrl = URI.create("");
     private volatile Runnable hurry = () -> {};
 
-    private Server(TaskPilotConfig config) {
+    private Server(TaskPilotConfig config, UnaryOperator<Journal> around) {
         this.config = config;
+        this.around = around;
     }
 
     /**
@@ -101,7 +107,12 @@ public final class Server {
      * @throws RuntimeException for whatever else keeps it from starting; what had been opened is closed again
      */
     public static Server start(TaskPilotConfig config) {
-        var server = new Server(config);
+        return start(config, UnaryOperator.identity());
+    }
+
+    /** @param around what the engine sees in place of the journal: a test that stops the process there */
+    static Server start(TaskPilotConfig config, UnaryOperator<Journal> around) {
+        var server = new Server(config, around);
         try {
             server.open();
             return server;
@@ -153,7 +164,7 @@ public final class Server {
         var engine = new Engine(
                 vertx,
                 EngineSettings.of(config),
-                journal,
+                around.apply(journal),
                 reader,
                 signals,
                 new Lease(),
@@ -202,7 +213,8 @@ public final class Server {
         var grace = config.drain().grace();
         closer.add("drain", accept.plus(grace).plus(CLOSE).plus(CLOSE), () -> {
             log.info("draining accept={} grace={} runs={}", accept, grace, engine.inFlight());
-            return Future.join(gateway.drain(accept), engine.drain(grace)).mapEmpty();
+            return Future.join(gateway.drain(accept, listeners::close), engine.drain(grace))
+                    .mapEmpty();
         });
         hurry = () -> {
             gateway.hurry();
@@ -269,7 +281,7 @@ public final class Server {
         }
     }
 
-    private static Vertx vertx(Metrics metrics) {
+    private Vertx vertx(Metrics metrics) {
         var labels = EnumSet.of(
                 Label.HTTP_METHOD,
                 Label.HTTP_CODE,
@@ -283,7 +295,8 @@ public final class Server {
                 .addDisabledMetricsCategory(
                         MetricsDomain.NET_CLIENT.toCategory()); // PostgreSQL's: each pool has its own
         return Vertx.builder()
-                .with(new VertxOptions().setPreferNativeTransport(true).setMetricsOptions(options))
+                .with(new VertxOptions().setMetricsOptions(options))
+                .withTransport(listeners.transport())
                 .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
                 .build();
     }

@@ -136,8 +136,7 @@ final class Drivers {
         with.journal()
                 .release(runId, fence)
                 .onSuccess(unused -> tellReleased())
-                .onFailure(unused ->
-                        with.vertx().setTimer(HAND_BACK_AGAIN_MILLIS, again -> handBack(runId, fence)));
+                .onFailure(unused -> with.vertx().setTimer(HAND_BACK_AGAIN_MILLIS, again -> handBack(runId, fence)));
     }
 
     /** Releases come in crowds: whoever may claim them is told of each crowd once. */

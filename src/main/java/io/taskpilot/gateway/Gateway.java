@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
 /**
@@ -26,6 +27,7 @@ import java.util.function.Supplier;
  */
 public final class Gateway {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration LAST_REQUESTS = Duration.ofMillis(500);
     private static final Duration LAST_ANSWERS = Duration.ofSeconds(5);
 
     private final Vertx vertx;
@@ -145,18 +147,38 @@ public final class Gateway {
 
     /**
      * Turns {@code /health/ready} to 503 and serves on, on connections that end with the answer, for {@code accept}: so
-     * long a load balancer may still send requests here. Then every stream's reader is sent elsewhere, the API listens no
-     * more, and what is being answered gets 5 s to end. The management port stays open.
+     * long a load balancer may still send requests here. Then the API listens no more, every stream's reader is sent
+     * elsewhere, and what is being answered gets 5 s to end. The management port stays open.
+     *
+     * @param stopListening on the API's port, and goes on serving whom it accepted
      */
-    public Future<Void> drain(Duration accept) {
+    public Future<Void> drain(Duration accept, IntFunction<Future<Void>> stopListening) {
         health.draining();
         var over = accept.isZero()
-                ? Future.succeededFuture()
-                : Future.any(vertx.timer(accept.toMillis(), TimeUnit.MILLISECONDS), hurry.future());
-        // readers first: the shutdown would cut a WebSocket without a word
+                ? Future.<Void>succeededFuture()
+                : served(accept).compose(unused -> close(stopListening));
+        // readers before the shutdown, which would cut a WebSocket without a word
         return over.compose(unused -> streams.drain())
                 .compose(unused -> Future.join(
                         doors.stream().map(door -> door.shutdown(LAST_ANSWERS)).toList()))
+                .mapEmpty();
+    }
+
+    /** For a Vert.x that can only stop listening and serving at once. */
+    Future<Void> drain(Duration accept) {
+        return drain(accept, unused -> Future.succeededFuture());
+    }
+
+    private Future<Void> served(Duration accept) {
+        return Future.any(vertx.timer(accept.toMillis(), TimeUnit.MILLISECONDS), hurry.future())
+                .mapEmpty();
+    }
+
+    /** Listens no more, and waits for the requests of those who had just connected. */
+    private Future<Void> close(IntFunction<Future<Void>> stopListening) {
+        return stopListening
+                .apply(port)
+                .compose(unused -> vertx.timer(LAST_REQUESTS.toMillis(), TimeUnit.MILLISECONDS))
                 .mapEmpty();
     }
 

@@ -63,6 +63,7 @@ final class Problems {
             entry("guardrails-blocked", "A guardrail said no"),
             entry("guardrails-unavailable", "The guardrails could not be asked; nothing was let through"),
             entry("limit-runs-per-key", "The key has too many runs in flight"),
+            entry("limit-address", "Too many requests come from this address"), // said by docker/nginx/nginx.conf
             entry("limit-subscriptions", "The socket follows too many runs"),
             entry("archive-unavailable", "The archive of old runs is away; try again"),
             entry("overload-archive", "Too many reads of archived runs are under way"),
@@ -70,6 +71,7 @@ final class Problems {
             entry("overload-queue", "Too many runs wait for a server with room"),
             entry("overload-streams", "This server has no room for another stream"),
             entry("overload-draining", "This server is about to stop"),
+            entry("internal-no-answer", "No server answered"), // said by docker/nginx/nginx.conf
             entry("internal-error", "An error of ours; the request id finds it in the log"),
             entry("internal-archive", "An error of ours: the archived trace is missing or broken"),
             entry("internal-journal", "An error of ours: the database refused what we wrote"));

@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -31,7 +32,7 @@ import org.junit.jupiter.api.Test;
 
 /** People are told of approvals that wait for them, until it was heard. */
 class AnnouncementTest {
-    private static final byte[] KEY = "a key of more than twenty-four bytes".getBytes();
+    private static final byte[] KEY = "a key of more than twenty-four bytes".getBytes(UTF_8);
     private static final String ASKS = "Create a high priority task \"Plan the sensitive audit\"";
 
     private record Told(String id, String timestamp, String signature, String body) {}
@@ -121,7 +122,7 @@ class AnnouncementTest {
                 headers.getFirst("webhook-id"),
                 headers.getFirst("webhook-timestamp"),
                 headers.getFirst("webhook-signature"),
-                new String(exchange.getRequestBody().readAllBytes())));
+                new String(exchange.getRequestBody().readAllBytes(), UTF_8)));
         exchange.sendResponseHeaders(204, -1);
         exchange.close();
     }
@@ -131,7 +132,7 @@ class AnnouncementTest {
         var mac = Mac.getInstance("HmacSHA256");
         mac.init(new SecretKeySpec(KEY, "HmacSHA256"));
         var signed = told.id() + "." + told.timestamp() + "." + told.body();
-        return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes()));
+        return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes(UTF_8)));
     }
 
     private static JsonNode json(String text) throws IOException {

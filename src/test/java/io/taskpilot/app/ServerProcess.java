@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The server as a process of its own, started from the jar, as a user would: it can be killed. */
 final class ServerProcess implements AutoCloseable {
-    private static final Duration START = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofMinutes(2);
 
     private final Process process;
     private final Path output;

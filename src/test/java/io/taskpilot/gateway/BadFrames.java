@@ -2,11 +2,14 @@ package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.run.Ids;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.WebSocketFrame;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
@@ -17,7 +20,8 @@ import org.junit.jupiter.api.function.Executable;
  * code of RFC 6455. Needs a server's address, and a server without authentication; it submits a run.
  */
 public final class BadFrames {
-    private static final String UNKNOWN = "01900000-0000-7000-8000-000000000001";
+    /** Of this moment: an old one would be one that has expired. */
+    private static final UUID UNKNOWN = Ids.at(System.currentTimeMillis(), new Random());
 
     private final Vertx vertx;
     private final String url;

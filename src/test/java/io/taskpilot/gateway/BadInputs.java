@@ -2,10 +2,13 @@ package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.run.Ids;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
@@ -16,7 +19,9 @@ import org.junit.jupiter.api.function.Executable;
  * authentication; it submits two runs.
  */
 public final class BadInputs {
-    private static final String UNKNOWN = "01900000-0000-7000-8000-000000000001";
+    /** Of this moment: an old one would be one that has expired. */
+    private static final UUID UNKNOWN = Ids.at(System.currentTimeMillis(), new Random());
+
     private static final String RUN = "/v1/runs";
 
     private final Client client;

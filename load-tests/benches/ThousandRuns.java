@@ -17,14 +17,15 @@ import java.util.stream.IntStream;
  *
  * <pre>
  *   TASKPILOT_LLM_OFFLINE_LATENCY=1s ./taskpilot serve
- *   java load-tests/ThousandRuns.java http://127.0.0.1:8000 http://127.0.0.1:8081 1000 3
+ *   java load-tests/benches/ThousandRuns.java http://127.0.0.1:8000 http://127.0.0.1:8081 1000 3
  * </pre>
  */
 public final class ThousandRuns {
     private static final String BODY =
             "{\"input\": \"Create a low priority task to water the plants\", \"timeout_s\": 600}";
 
-    private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private final HttpClient http =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final URI api;
     private final URI management;
 
@@ -35,7 +36,8 @@ public final class ThousandRuns {
 
     public static void main(String[] args) throws Exception {
         var bench = new ThousandRuns(
-                args.length > 0 ? args[0] : "http://127.0.0.1:8000", args.length > 1 ? args[1] : "http://127.0.0.1:8081");
+                args.length > 0 ? args[0] : "http://127.0.0.1:8000",
+                args.length > 1 ? args[1] : "http://127.0.0.1:8081");
         var runs = args.length > 2 ? Integer.parseInt(args[2]) : 1000;
         var rounds = args.length > 3 ? Integer.parseInt(args[3]) : 3;
         for (var warmUp = 0; warmUp < 2; warmUp++) {
@@ -76,8 +78,7 @@ public final class ThousandRuns {
                 .build();
         return http.sendAsync(request, BodyHandlers.ofString()).thenAccept(answer -> {
             if (answer.statusCode() != 200 || !answer.body().contains("\"succeeded\"")) {
-                throw new CompletionException(
-                        new IllegalStateException(answer.statusCode() + " " + answer.body()));
+                throw new CompletionException(new IllegalStateException(answer.statusCode() + " " + answer.body()));
             }
         });
     }
@@ -86,7 +87,9 @@ public final class ThousandRuns {
     private TreeMap<Double, Double> lag() throws Exception {
         var request = HttpRequest.newBuilder(management.resolve("/metrics")).build();
         var buckets = new TreeMap<Double, Double>();
-        http.send(request, BodyHandlers.ofString()).body().lines()
+        http.send(request, BodyHandlers.ofString())
+                .body()
+                .lines()
                 .filter(line -> line.startsWith("taskpilot_event_loop_lag_seconds_bucket"))
                 .forEach(line -> {
                     var le = line.replaceAll(".*le=\"([^\"]+)\".*", "$1");

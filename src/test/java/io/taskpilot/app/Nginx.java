@@ -1,0 +1,175 @@
+package io.taskpilot.app;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A live nginx with the shipped {@code nginx.conf}, on loopback. Only the files that differ from place to place are
+ * others: the nodes, the port, and what a test asks for.
+ */
+final class Nginx implements AutoCloseable {
+    private static final Path SHIPPED = Path.of("docker/nginx");
+    private static final String MISSING = "there is no nginx: install it, or set NGINX to its path";
+    private static final int LOWEST_PORT = 10_000;
+    private static final int EPHEMERAL_PORTS = 32_768;
+
+    private final Process process;
+    private final Path log;
+    private final URI url;
+
+    private Nginx(Process process, Path log, URI url) {
+        this.process = process;
+        this.log = log;
+        this.url = url;
+    }
+
+    /** The command; skips the test where there is none, unless TASKPILOT_REQUIRE_TOOLS is true: then it fails. */
+    static Path installedOrSkip() {
+        return candidates().filter(Files::isExecutable).findFirst().orElseGet(() -> {
+            if ("true".equals(System.getenv("TASKPILOT_REQUIRE_TOOLS"))) {
+                throw new AssertionError(MISSING);
+            }
+            return abort(MISSING);
+        });
+    }
+
+    private static Stream<Path> candidates() {
+        var named = Optional.ofNullable(System.getenv("NGINX")).map(Path::of).stream();
+        var onPath = Arrays.stream(System.getenv("PATH").split(":")).map(directory -> Path.of(directory, "nginx"));
+        return Stream.of(named, onPath, Stream.of(Path.of("/usr/sbin/nginx"))).flatMap(paths -> paths);
+    }
+
+    /** @param directory for its files; stays the caller's */
+    static Nginx start(Path directory, List<Integer> nodes) throws Exception {
+        return start(directory, nodes, Map.of());
+    }
+
+    /** @param files that take the place of shipped ones, by name */
+    static Nginx start(Path directory, List<Integer> nodes, Map<String, String> files) throws Exception {
+        var port = freePort();
+        configure(directory, port, nodes, files);
+        var log = directory.resolve("log");
+        var process = command(directory).redirectOutput(log.toFile()).start();
+        while (process.isAlive() && !accepts(port)) {
+            process.waitFor(20, TimeUnit.MILLISECONDS);
+        }
+        if (!process.isAlive()) {
+            throw new IllegalStateException("nginx did not start:\n" + Files.readString(log));
+        }
+        return new Nginx(process, log, URI.create("http://127.0.0.1:" + port));
+    }
+
+    /** What {@code nginx -t} says of the shipped configuration with these nodes, warnings included. */
+    static String check(Path directory, List<Integer> nodes) throws Exception {
+        configure(directory, freePort(), nodes, Map.of());
+        var process = command(directory, "-t").start();
+        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        process.waitFor();
+        return said;
+    }
+
+    private static void configure(Path directory, int port, List<Integer> nodes, Map<String, String> files)
+            throws IOException {
+        try (var shipped = Files.list(SHIPPED)) {
+            for (var file : shipped.toList()) {
+                Files.copy(file, directory.resolve(file.getFileName().toString()));
+            }
+        }
+        var shippedNode = Files.readString(SHIPPED.resolve("nodes.conf"));
+        if (!shippedNode.contains("taskpilot:8000 ")) {
+            throw new IllegalStateException("the shipped node is another: " + shippedNode);
+        }
+        var servers = nodes.stream()
+                .map(node -> shippedNode.replace("taskpilot:8000", "127.0.0.1:" + node))
+                .collect(Collectors.joining());
+        Files.writeString(directory.resolve("nodes.conf"), servers);
+        Files.writeString(directory.resolve("listen.conf"), "listen 127.0.0.1:" + port + ";\n");
+        for (var file : files.entrySet()) {
+            Files.writeString(directory.resolve(file.getKey()), file.getValue());
+        }
+    }
+
+    private static ProcessBuilder command(Path directory, String... more) {
+        var command = Stream.concat(
+                Stream.of(
+                        installedOrSkip().toString(),
+                        "-p",
+                        directory.toString(),
+                        "-c",
+                        directory.resolve("nginx.conf").toString(),
+                        "-e",
+                        "stderr",
+                        "-g",
+                        "daemon off; pid " + directory.resolve("nginx.pid") + ";"),
+                Stream.of(more));
+        return new ProcessBuilder(command.toList()).redirectErrorStream(true);
+    }
+
+    /**
+     * A port that a server may leave and take again: not one of those that the system hands to whoever connects
+     * somewhere meanwhile.
+     */
+    static int freePort() throws IOException {
+        for (var tries = 0; tries < 100; tries++) {
+            var port = ThreadLocalRandom.current().nextInt(LOWEST_PORT, EPHEMERAL_PORTS);
+            if (isFree(port)) {
+                return port;
+            }
+        }
+        throw new IOException("no port from %d to %d is free".formatted(LOWEST_PORT, EPHEMERAL_PORTS));
+    }
+
+    private static boolean isFree(int port) {
+        try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException taken) {
+            return false;
+        }
+    }
+
+    private static boolean accepts(int port) {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            return socket.isConnected();
+        } catch (IOException notYet) {
+            return false;
+        }
+    }
+
+    URI url() {
+        return url;
+    }
+
+    ApiUser user() {
+        return new ApiUser(url);
+    }
+
+    /** What it wrote. */
+    String log() throws IOException {
+        return Files.readString(log);
+    }
+
+    @Override
+    public void close() {
+        process.destroy();
+        process.onExit()
+                .orTimeout(10, TimeUnit.SECONDS)
+                .exceptionally(late -> process.destroyForcibly())
+                .join();
+    }
+}
