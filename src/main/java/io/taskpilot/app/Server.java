@@ -13,6 +13,7 @@ import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
+import io.taskpilot.engine.Guardrails;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
@@ -25,6 +26,7 @@ import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
 import io.taskpilot.gateway.Listeners;
 import io.taskpilot.guardrail.EmbeddedGuardrails;
+import io.taskpilot.guardrail.NemoGuardrails;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
@@ -158,8 +160,7 @@ public final class Server {
         var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
         var policy = shadowed(policy(vertx, blocking, metrics), vertx, metrics);
-        var guardrails = EmbeddedGuardrails.load(config.confDir().resolve("guardrails/taskpilot"), blocking);
-        use("guardrails", "embedded (model-free rails only)");
+        var guardrails = guardrails(vertx, blocking, metrics);
         var tools = tools(vertx, reader, blocking);
         var agents = agents(vertx, tools);
 
@@ -342,6 +343,32 @@ public final class Server {
                 .otherwiseEmpty() // the engine has logged why, and goes on asking
                 .await();
         return engine;
+    }
+
+    private static void warnOfAllow(String direction, TaskPilotConfig.OnError onError) {
+        if (onError == TaskPilotConfig.OnError.ALLOW) {
+            log.warn("texts that can't be checked go on unchecked setting=guardrails.onError.{}=allow", direction);
+        }
+    }
+
+    private Guardrails guardrails(Vertx vertx, BlockingIo blocking, Metrics metrics) throws IOException {
+        var onErrors = config.guardrails().onError();
+        warnOfAllow("input", onErrors.input());
+        warnOfAllow("output", onErrors.output());
+        warnOfAllow("toolResult", onErrors.toolResult());
+        var directory = config.confDir().resolve("guardrails/taskpilot");
+        var url = config.guardrails().url();
+        if (url == null) {
+            var embedded = EmbeddedGuardrails.load(directory, blocking);
+            use("guardrails", "embedded (model-free rails only)");
+            return embedded;
+        }
+        var pure = EmbeddedGuardrails.understands(directory);
+        var nemo = new NemoGuardrails(vertx, url, config.guardrails().timeout(), pure, health, metrics);
+        closer.add("guardrails", CLOSE, nemo::close);
+        use("guardrails", "NeMo Guardrails server at " + url.getAuthority());
+        nemo.start().await();
+        return nemo;
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {

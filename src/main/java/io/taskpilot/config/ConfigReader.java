@@ -145,6 +145,7 @@ final class ConfigReader {
 
     private TaskPilotConfig.Guardrails guardrails() {
         return new TaskPilotConfig.Guardrails(
+                in.find("guardrails.url", url()),
                 new OnErrors(
                         in.get("guardrails.onError.input", oneOf(EnumSet.allOf(OnError.class)), "fail"),
                         in.get("guardrails.onError.output", oneOf(EnumSet.allOf(OnError.class)), "fail"),

@@ -209,8 +209,11 @@ public record TaskPilotConfig(
     /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
     public record Opa(@Nullable URI url) {}
 
-    /** @param timeout of one check */
-    public record Guardrails(OnErrors onError, Duration timeout) {
+    /**
+     * @param url of a NeMo Guardrails server that checks instead of the embedded engine, as in {@code http://nemo:8000}
+     * @param timeout of one check
+     */
+    public record Guardrails(@Nullable URI url, OnErrors onError, Duration timeout) {
         /** By direction. */
         public record OnErrors(OnError input, OnError output, OnError toolResult) {}
     }

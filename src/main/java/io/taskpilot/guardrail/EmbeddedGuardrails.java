@@ -7,6 +7,7 @@ import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RailPhase;
 import io.vertx.core.Future;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +45,20 @@ public final class EmbeddedGuardrails implements Guardrails {
                 rails.input().patterns().size(),
                 rails.output().patterns().size());
         return new EmbeddedGuardrails(rails, blocking);
+    }
+
+    /** Whether {@link #load} would take it: then all its rails are model-free, and say the same of a text every time. */
+    public static boolean understands(Path directory) throws IOException {
+        if (!Files.isRegularFile(directory.resolve("config.yml"))) {
+            return false;
+        }
+        try {
+            RailsFile.read(directory);
+            return true;
+        } catch (IllegalArgumentException e) {
+            log.info("rails are not model-free, their verdicts are not kept directory={}", directory);
+            return false;
+        }
     }
 
     @Override

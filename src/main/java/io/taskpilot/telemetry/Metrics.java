@@ -61,6 +61,7 @@ public final class Metrics {
     private final MeterProvider<Counter> candidates = counter("policy.candidate");
     private final MeterProvider<Timer> guardrail = timer("guardrail.check", CHECK);
     private final MeterProvider<Counter> blocks = counter("guardrail.blocks");
+    private final MeterProvider<Counter> caches = counter("cache.requests");
     private final MeterProvider<Timer> commit = timer("journal.commit", CHECK);
     private final MeterProvider<DistributionSummary> batch =
             summary("journal.batch.rows", 1, 2, 5, 10, 25, 50, 100, 250, 500);
@@ -198,6 +199,11 @@ public final class Metrics {
     public void guardrailBlocked(String phase, String rail, String agentName) {
         blocks.withTags("phase", phases.value(phase), "rail", rails.value(rail), "agent", agents.value(agentName))
                 .increment();
+    }
+
+    /** @param result {@code hit} or {@code miss} */
+    public void cacheRequest(String cache, String result) {
+        caches.withTags("cache", cache, "result", result).increment();
     }
 
     /** One batch of the journal's writer. */

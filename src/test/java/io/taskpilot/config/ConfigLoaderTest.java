@@ -70,7 +70,7 @@ class ConfigLoaderTest {
                                 null),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
-                                new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
+                                null, new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver"), null),
                         new TaskPilotConfig.Decisions(null),
                         new TaskPilotConfig.Tools(Map.of()),
@@ -401,7 +401,9 @@ class ConfigLoaderTest {
                         Path.of("/trial")),
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
-                        new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT), Duration.ofSeconds(3)),
+                        URI.create("http://nemo:8000"),
+                        new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT),
+                        Duration.ofSeconds(3)),
                 new TaskPilotConfig.Approvals(
                         Duration.ofDays(2),
                         List.of("boss", "night-shift"),
@@ -456,6 +458,7 @@ class ConfigLoaderTest {
             policy: {onError: wait, onDeny: tell, timeout: PT1S, mode: shadow, candidate: /trial}
             opa: {url: "http://opa:8181"}
             guardrails:
+              url: "http://nemo:8000"
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms
             approvals:

@@ -33,79 +33,9 @@ class PythonSemanticsTest {
             print(json.dumps([[p.search(text) is not None for text in asked["texts"]] for p in compiled]))
             """;
 
-    private static final List<String> WORDS = List.of(
-            "ignore",
-            "disregard",
-            "forget",
-            "all",
-            "the",
-            "your",
-            "previous",
-            "prior",
-            "above",
-            "instructions",
-            "rules",
-            "system",
-            "prompt",
-            "reveal",
-            "print",
-            "show",
-            "me",
-            "developer",
-            "mode",
-            "enable",
-            "act",
-            "as",
-            "dan",
-            "you",
-            "are",
-            "now",
-            "without",
-            "any",
-            "restrictions",
-            "disable",
-            "safety",
-            "filters",
-            "password",
-            "api key",
-            "=",
-            ":",
-            "sk-",
-            "ghp_",
-            "AKIA",
-            "xoxb-",
-            "eyJ",
-            "-----BEGIN ",
-            "PRIVATE KEY",
-            "-----",
-            "4111",
-            "1111",
-            "378282",
-            "246310005",
-            "abcdefgh12345678",
-            "\u0131",
-            "\u0130",
-            "\u017f",
-            "\u212a",
-            "\n",
-            "\r\n",
-            "\\n",
-            "\\r",
-            "\t",
-            "\u00a0",
-            "\u200b",
-            "\"",
-            "'",
-            "://",
-            "@",
-            "\ud83d\ude00",
-            "\ud800",
-            "\u00e9",
-            "0",
-            "Z");
-
     private final long seed = new Random().nextLong();
     private final Random random = new Random(seed);
+    private final AnyText texts = new AnyText(random);
 
     @BeforeAll
     static void pythonIsThere() {
@@ -121,12 +51,12 @@ class PythonSemanticsTest {
 
     @Test
     void shippedPatternsFindTheSameInBothEngines() throws Exception {
-        var texts = Stream.of(
+        var asked = Stream.of(
                         Corpus.INJECTIONS.stream(),
                         Corpus.SECRETS.stream(),
                         Corpus.HARMLESS.stream(),
-                        generate(800, this::mutant),
-                        generate(1200, this::salad))
+                        generate(800, texts::mutant),
+                        generate(1200, texts::salad))
                 .flatMap(Function.identity())
                 .toList();
         var detection = new YAMLMapper()
@@ -137,7 +67,7 @@ class PythonSemanticsTest {
             var patterns = new ArrayList<String>();
             detection.path(direction).path("patterns").forEach(pattern -> patterns.add(pattern.textValue()));
             assertSame(
-                    patterns, detection.path(direction).path("case_insensitive").booleanValue(), texts);
+                    patterns, detection.path(direction).path("case_insensitive").booleanValue(), asked);
         }
     }
 
@@ -191,32 +121,6 @@ class PythonSemanticsTest {
 
     private static <T> Stream<T> generate(int count, Supplier<T> maker) {
         return IntStream.range(0, count).mapToObj(i -> maker.get()).toList().stream();
-    }
-
-    /** A text of the corpus with a few characters changed. */
-    private String mutant() {
-        var all = Stream.of(Corpus.INJECTIONS, Corpus.SECRETS, Corpus.HARMLESS)
-                .flatMap(List::stream)
-                .toList();
-        var text = new StringBuilder(any(all));
-        for (var i = random.nextInt(4); i >= 0 && text.length() > 1; i--) {
-            var at = random.nextInt(text.length());
-            switch (random.nextInt(4)) {
-                case 0 -> text.deleteCharAt(at);
-                case 1 -> text.insert(at, any(WORDS));
-                case 2 -> text.setCharAt(at, Character.toUpperCase(text.charAt(at)));
-                default -> text.setCharAt(at, any(WORDS).charAt(0));
-            }
-        }
-        return text.toString();
-    }
-
-    private String salad() {
-        var text = new StringBuilder();
-        for (var i = random.nextInt(12); i >= 0; i--) {
-            text.append(any(WORDS)).append(random.nextInt(3) == 0 ? "" : " ");
-        }
-        return text.toString();
     }
 
     private String shortText() {

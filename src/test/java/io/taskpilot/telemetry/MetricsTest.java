@@ -25,6 +25,7 @@ final class MetricsTest {
         metrics.policyEvaluated("tool_call", "allow", second);
         metrics.guardrailChecked("guardrails_input", "deny", second);
         metrics.guardrailBlocked("input", "regex check input", "");
+        metrics.cacheRequest("guardrails", "hit");
         metrics.journalCommitted(3, second);
         metrics.journalPending(() -> 2);
         metrics.takenOver("node_dead");
@@ -58,6 +59,7 @@ final class MetricsTest {
                 "taskpilot_workflow_duration_seconds_bucket{outcome=\"succeeded\",workflow=\"taskpilot\",le=\"5.0\"} 1",
                 "taskpilot_workflow_active{workflow=\"taskpilot\"} 1.0",
                 "taskpilot_agent_duration_seconds_bucket{agent=\"PlannerAgent\"",
+                "taskpilot_cache_requests_total{cache=\"guardrails\",result=\"hit\"} 1.0",
                 "taskpilot_tool_calls_total{outcome=\"executed\",tool=\"create_task\"} 1.0",
                 "taskpilot_tool_duration_seconds_bucket",
                 "taskpilot_decision_logs_total{agent=\"ExecutorAgent\",decision_type=\"tool_call\",result=\"allow\"} 1.0",
