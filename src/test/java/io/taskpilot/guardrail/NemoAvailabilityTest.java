@@ -19,6 +19,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -148,7 +149,7 @@ class NemoAvailabilityTest {
     }
 
     private Level level() {
-        return health.states().get("guardrails").level();
+        return Objects.requireNonNull(health.states().get("guardrails")).level();
     }
 
     /** With metrics of its own: an engine is one of its kind in a process. */
