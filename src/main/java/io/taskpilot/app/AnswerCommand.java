@@ -29,12 +29,16 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
         this.shell = shell;
     }
 
-    final Integer send(String answer, @Nullable String result) throws InterruptedException {
+    final Integer send(String answer, @Nullable String result, @Nullable String arguments)
+            throws InterruptedException {
         var body = new LinkedHashMap<String, Object>();
         body.put("answer", answer);
         body.put("reason", reason);
         if (result != null) {
-            body.put("result", json(result));
+            body.put("result", json("--result", result));
+        }
+        if (arguments != null) {
+            body.put("arguments", json("--arguments", arguments));
         }
         var approval = choice.need(shell).post("/v1/approvals/" + Ids.checked(id, "apr_") + "/answer", body);
         if (output.json()) {
@@ -50,11 +54,11 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private static Object json(String text) {
+    private static Object json(String option, String text) {
         try {
             return ApiClient.JSON.readTree(text);
         } catch (JsonProcessingException e) {
-            throw new UsageFailure("--result: not JSON (a text needs its quotes: '\"done\"')");
+            throw new UsageFailure(option + ": not JSON (a text needs its quotes: '\"done\"')");
         }
     }
 
@@ -66,7 +70,7 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws InterruptedException {
-            return send("approve", null);
+            return send("approve", null, null);
         }
     }
 
@@ -78,13 +82,15 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws InterruptedException {
-            return send("reject", null);
+            return send("reject", null, null);
         }
     }
 
     @Command(
             name = "answer",
-            description = "Settles a call whose outcome is unknown: retry, mark_done (with --result) or abort.")
+            description = "Gives any answer that the approval offers: edit (with --arguments) for a call that waits; retry, "
+                    + "mark_done (with --result) or abort for one whose outcome is unknown; continue or abort after a "
+                    + "restore.")
     static final class Other extends AnswerCommand {
         @Parameters(index = "1", paramLabel = "ANSWER", description = "One that the approval offers.")
         private String answer = "";
@@ -92,13 +98,16 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
         @Option(names = "--result", paramLabel = "JSON", description = "What the call is said to have returned.")
         private @Nullable String result;
 
+        @Option(names = "--arguments", paramLabel = "JSON", description = "What the call is to run with instead.")
+        private @Nullable String arguments;
+
         Other(Shell shell) {
             super(shell);
         }
 
         @Override
         public Integer call() throws InterruptedException {
-            return send(answer, result);
+            return send(answer, result, arguments);
         }
     }
 }

@@ -216,13 +216,15 @@ class CliTest {
                     .isEqualTo("apr_1: approve; the run goes on (run_1)\n");
             command.run("reject", "apr_1");
             command.run("answer", "apr_1", "mark_done", "--result", "{\"status\": 200}");
+            command.run("answer", "apr_1", "edit", "--arguments", "{\"title\": \"y\"}");
 
             assertThat(server.seen)
                     .extracting(FakeServer.Seen::body)
                     .containsExactly(
                             "{\"answer\":\"approve\",\"reason\":\"fine\"}",
                             "{\"answer\":\"reject\",\"reason\":\"\"}",
-                            "{\"answer\":\"mark_done\",\"reason\":\"\",\"result\":{\"status\":200}}");
+                            "{\"answer\":\"mark_done\",\"reason\":\"\",\"result\":{\"status\":200}}",
+                            "{\"answer\":\"edit\",\"reason\":\"\",\"arguments\":{\"title\":\"y\"}}");
         }
     }
 
