@@ -29,8 +29,7 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
         this.shell = shell;
     }
 
-    final Integer send(String answer, @Nullable String result, @Nullable String arguments)
-            throws InterruptedException {
+    final Integer send(String answer, @Nullable String result, @Nullable String arguments) throws InterruptedException {
         var body = new LinkedHashMap<String, Object>();
         body.put("answer", answer);
         body.put("reason", reason);
@@ -88,9 +87,10 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
 
     @Command(
             name = "answer",
-            description = "Gives any answer that the approval offers: edit (with --arguments) for a call that waits; retry, "
-                    + "mark_done (with --result) or abort for one whose outcome is unknown; continue or abort after a "
-                    + "restore.")
+            description =
+                    "Gives any answer that the approval offers: edit (with --arguments) for a call that waits; retry, "
+                            + "mark_done (with --result) or abort for one whose outcome is unknown; continue or abort after a "
+                            + "restore.")
     static final class Other extends AnswerCommand {
         @Parameters(index = "1", paramLabel = "ANSWER", description = "One that the approval offers.")
         private String answer = "";

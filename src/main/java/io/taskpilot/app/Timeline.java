@@ -190,7 +190,8 @@ final class Timeline {
 
     private String answerCommand(String answer, String id) {
         var isShort = answer.equals("approve") || answer.equals("reject");
-        return place.command(isShort ? answer + " " + id : "answer " + id + " " + answer);
+        var more = answer.equals("edit") ? " --arguments '{...}'" : "";
+        return place.command(isShort ? answer + " " + id : "answer " + id + " " + answer + more);
     }
 
     private String answered(String time, JsonNode data) {

@@ -146,6 +146,7 @@ class TimelineTest {
                                                             from another terminal, one of:
                                                               taskpilot approve apr_01930000-0000-7000-8000-000000000002
                                                               taskpilot reject apr_01930000-0000-7000-8000-000000000002
+                                                              taskpilot answer apr_01930000-0000-7000-8000-000000000002 edit --arguments '{...}'
                           65.001s  approval   ✓ approve     by ops: fine
                           65.006s  run        ~ resumed     after the answer
 

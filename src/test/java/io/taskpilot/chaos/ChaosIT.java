@@ -7,7 +7,9 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,6 +36,7 @@ class ChaosIT {
     Path directory;
 
     @Test
+    @Timeout(value = 1, unit = TimeUnit.HOURS)
     void noRunIsLostDoubledOrStuck() throws Exception {
         try (var cluster = new Cluster(directory, NODES, SEED);
                 var load = new Load(cluster);

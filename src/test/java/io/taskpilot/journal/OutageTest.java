@@ -18,10 +18,13 @@ import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -204,14 +207,16 @@ class OutageTest {
     void whileCommitsAreHeldUpNobodyWaitsForTheRefusalEither() {
         var run = fixture.owned().appended(started());
         var locker = Database.open(direct.vertx, direct.address, 1);
+        var holds = Promise.<Void>promise();
         var locked = locker.shared()
-                .transaction(sql ->
-                        sql.run("lock table runs in exclusive mode").compose(unused -> sql.run("select pg_sleep(4)")));
-        failure(fixture.journal.create(request(), null, true));
+                .transaction(sql -> sql.run("lock table runs in exclusive mode").compose(unused -> {
+                    holds.complete();
+                    return sql.run("select pg_sleep(8)");
+                }));
+        await(holds.future());
         var append = run.append(turnStarted(1));
-        while (fixture.database.isWell()) {
-            LockSupport.parkNanos(1_000_000);
-        }
+        failure(fixture.journal.create(request(), null, true));
+        until(() -> !fixture.database.isWell());
 
         assertThat(fixture.journal.create(request(), null, true).failed()).isTrue();
 
@@ -306,19 +311,23 @@ class OutageTest {
     }
 
     private void awaitAnswers() {
-        while (!fixture.database.isWell()) {
-            LockSupport.parkNanos(1_000_000);
-        }
+        until(fixture.database::isWell);
     }
 
     private void awaitAway() {
-        while (fixture.database.answers()) {
-            LockSupport.parkNanos(1_000_000);
-        }
+        until(() -> !fixture.database.answers());
     }
 
     private void awaitBreak() {
-        while (wire.breaks() == 0) {
+        until(() -> wire.breaks() > 0);
+    }
+
+    private static void until(BooleanSupplier condition) {
+        var end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime())
+                    .as("it did not come to it within 60 s")
+                    .isLessThan(end);
             LockSupport.parkNanos(1_000_000);
         }
     }
