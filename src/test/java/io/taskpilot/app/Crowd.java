@@ -109,6 +109,11 @@ final class Crowd implements AutoCloseable {
         return socketsReopened.get();
     }
 
+    /** Somebody's stream and somebody's socket had to go on elsewhere. */
+    boolean wasMoved() {
+        return streamsResumed() > 0 && socketsReopened() > 0;
+    }
+
     /** Of a task, so that each run asks for another. */
     String title() {
         return "Task " + count.incrementAndGet();
