@@ -50,7 +50,7 @@ public final class Breaker {
      *
      * @param inARow 1 or more
      * @param share above 0; above 1 is never
-     * @param pause how long it stays open before the next probe; also the longest that a probe is waited for
+     * @param pause how long it stays open before the next probe
      */
     public record Settings(int inARow, double share, int atLeast, Duration window, Duration pause) {
         public Settings {
@@ -74,6 +74,12 @@ public final class Breaker {
 
     /** @param epoch counts changes of state and probes: a call that began in another one says nothing about this one */
     private record Circuit(State state, long epoch, long since, int inARow, Half earlier, Half current) {}
+
+    /**
+     * Over the time-out of any call, as a probe must not be replaced while it may still be answered: with calls that
+     * take longer than the pause, none would ever count.
+     */
+    static final Duration LONGEST_PROBE = Duration.ofMinutes(1);
 
     private static final String REFUSED = "overload-circuit-open";
 
@@ -135,7 +141,8 @@ public final class Breaker {
                 return now.epoch;
             }
             var time = nanos.getAsLong();
-            if (time - now.since < settings.pause.toNanos()) {
+            var patience = now.state == State.OPEN ? settings.pause : LONGEST_PROBE;
+            if (time - now.since < patience.toNanos()) {
                 return -1;
             }
             // Also for a probe that never ended: its word does not count any more, another one is sent.

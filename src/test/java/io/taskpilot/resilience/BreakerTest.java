@@ -128,6 +128,24 @@ class BreakerTest {
     }
 
     @Test
+    void probeThatTakesLongerThanThePauseStillCounts() {
+        var breaker = breaker(SETTINGS);
+        for (var i = 0; i < IN_A_ROW; i++) {
+            fail(breaker);
+        }
+        millis += PAUSE;
+        var slow = Promise.<Integer>promise();
+        breaker.run(slow::future);
+        millis += 3 * PAUSE;
+
+        assertThat(breaker.run(() -> Future.succeededFuture(2)).failed())
+                .as("no other probe beside it")
+                .isTrue();
+        slow.complete(1);
+        assertThat(breaker.state()).isEqualTo(State.CLOSED);
+    }
+
+    @Test
     void probeThatNeverEndsIsGivenUp() {
         var breaker = breaker(SETTINGS);
         for (var i = 0; i < IN_A_ROW; i++) {
@@ -136,7 +154,7 @@ class BreakerTest {
         millis += PAUSE;
         var lost = Promise.<Integer>promise();
         breaker.run(lost::future);
-        millis += PAUSE;
+        millis += Breaker.LONGEST_PROBE.toMillis();
 
         assertThat(breaker.run(() -> Future.succeededFuture(2)).result()).isEqualTo(2);
         lost.fail("too late");
@@ -214,7 +232,7 @@ class BreakerTest {
             }
         }
 
-        millis += PAUSE;
+        millis += Breaker.LONGEST_PROBE.toMillis();
         assertThat(breaker.run(() -> Future.succeededFuture(1)).succeeded()).isTrue();
         assertThat(breaker.state()).isEqualTo(State.CLOSED);
     }
