@@ -178,15 +178,20 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         announce(vertx, blocking, database, metrics);
+        var sole = config.postgres().url() == null;
         if (config.roles().contains(Role.AGENTS)) {
-            var settings = new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive());
+            var lasting = sole || config.s3().url() != null;
+            if (!lasting) {
+                log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
+            }
+            var settings = new Archivist.Settings(
+                    SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive(), lasting);
             var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
             vertx.deployVerticle(archivist)
                     .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
                     .await();
         }
         var loops = Runtime.getRuntime().availableProcessors();
-        var sole = config.postgres().url() == null;
         closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
         engine.start(loops, sole).await();
         var serves = config.roles().contains(Role.GATEWAY);
@@ -391,7 +396,8 @@ public final class Server {
         var sender = new ApprovalWebhook(vertx, blocking, webhook);
         closer.add("approval-webhook", CLOSE, sender::close);
         var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
-        vertx.deployVerticle(announcer).await();
+        var id = vertx.deployVerticle(announcer).await();
+        closer.add("announcer", CLOSE, () -> vertx.undeploy(id));
     }
 
     /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
@@ -472,7 +478,7 @@ public final class Server {
     /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */
     private static void historyWentBack(String detail) {
         log.error("the database lost committed history, stopping detail={}", detail);
-        new Thread(() -> Runtime.getRuntime().exit(1), "history-went-back").start();
+        Runtime.getRuntime().halt(1); // no drain: it would act on what is not there
     }
 
     private Future<Void> portsInUse(Throwable cause) {

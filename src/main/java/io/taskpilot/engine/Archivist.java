@@ -36,8 +36,9 @@ public final class Archivist extends VerticleBase {
      * @param every between two looks for work
      * @param journal how long events stay in PostgreSQL, at least
      * @param archive how long runs and their traces are kept
+     * @param lasting the store is not this node's alone; else nothing is dropped, as its copy would be the only one
      */
-    public record Settings(Duration settled, Duration every, Duration journal, Duration archive) {}
+    public record Settings(Duration settled, Duration every, Duration journal, Duration archive, boolean lasting) {}
 
     public Archivist(Retention retention, RunReader reader, TraceArchive archive, Settings settings, Metrics metrics) {
         this.retention = retention;
@@ -75,12 +76,16 @@ public final class Archivist extends VerticleBase {
 
     private Future<Void> work(Turn turn) {
         return each(after -> turn.unarchived(settings.settled(), after, PAGE), runId -> archive(turn, runId))
-                .compose(unused -> turn.oldMonths(settings.journal()))
-                .compose(months -> drop(turn, months, 0))
-                .compose(unused ->
-                        each(after -> turn.expired(settings.archive(), after, PAGE), runId -> expire(turn, runId)))
+                .compose(unused -> settings.lasting() ? retire(turn) : Future.succeededFuture())
                 .transform((unused, cause) -> turn.end()
                         .transform(ended -> cause == null ? Future.succeededFuture() : Future.failedFuture(cause)));
+    }
+
+    private Future<Void> retire(Turn turn) {
+        return turn.oldMonths(settings.journal())
+                .compose(months -> drop(turn, months, 0))
+                .compose(unused ->
+                        each(after -> turn.expired(settings.archive(), after, PAGE), runId -> expire(turn, runId)));
     }
 
     /** Goes through pages of runs, one run after the other, until there are no more or this node stops. */

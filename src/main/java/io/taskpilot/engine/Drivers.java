@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
 final class Drivers {
     private static final Logger log = LoggerFactory.getLogger(Drivers.class);
     private static final long HAND_BACK_AGAIN_MILLIS = 500;
+    private static final long GAVE_UP_MILLIS = 5_000;
     private static final long RELEASES_MILLIS = 10;
     private static final long EMPTY_MILLIS = 20;
 
@@ -74,13 +75,13 @@ final class Drivers {
         room.run();
     }
 
+    int free() {
+        return closing ? 0 : Math.max(0, limit - slots.get());
+    }
+
     /** Has {@code listener} called, on any thread, whenever there is a place again. */
     void onRoom(Runnable listener) {
         room = listener;
-    }
-
-    int free() {
-        return closing ? 0 : Math.max(0, limit - slots.get());
     }
 
     int inFlight() {
@@ -94,23 +95,24 @@ final class Drivers {
     /**
      * Drives a run in a place that was reserved.
      *
+     * @param owner the node id that the run was taken under
      * @param first what to append before anything else
      */
-    void drive(long fence, RunState state, List<RunEvent> first) {
-        drive(fence, state, first, driver -> {});
+    void drive(UUID owner, long fence, RunState state, List<RunEvent> first) {
+        drive(owner, fence, state, first, driver -> {});
     }
 
     /** Ends a run that took its nodes down again and again, instead of trying once more. */
-    void end(long fence, RunState state, List<RunEvent> first, Problem problem) {
+    void end(UUID owner, long fence, RunState state, List<RunEvent> first, Problem problem) {
         with.metrics().poisoned();
-        drive(fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
+        drive(owner, fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
     }
 
-    private void drive(long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
+    private void drive(
+            UUID owner, long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
         var principal = state.request().principal();
         principalToRuns.merge(principal, 1, Integer::sum);
-        var owner = with.lease().nodeId();
         loop.runOnContext(unused -> {
             var runId = state.request().runId();
             var driver = new RunDriver(with, owner, fence, state);
@@ -124,6 +126,9 @@ final class Drivers {
                 runToDriver.remove(runId, pinned);
                 principalToRuns.computeIfPresent(principal, (same, runs) -> runs > 1 ? runs - 1 : null);
                 giveBack();
+                if (done.failed()) { // it is still this node's: somebody has to try again, and not at once
+                    with.vertx().setTimer(GAVE_UP_MILLIS, again -> handBack(runId, fence));
+                }
                 if (closing) {
                     tellReleased();
                 }

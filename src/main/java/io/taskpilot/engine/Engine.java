@@ -129,7 +129,7 @@ public final class Engine implements Runs {
                         drivers.handBack(created.runId(), created.fence());
                     } else {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
-                        drivers.drive(created.fence(), RunState.of(List.of(accepted)), List.of());
+                        drivers.drive(owner, created.fence(), RunState.of(List.of(accepted)), List.of());
                     }
                     return new Submission(created.runId(), created.replayed());
                 });

@@ -193,15 +193,25 @@ final class Keeper extends VerticleBase {
             if (claims.size() < free) {
                 admission.emptied(mark);
             }
-            claims.forEach(claim -> take(owner, claim));
+            claims.forEach(claim -> place(owner, claim));
             return null;
         });
+    }
+
+    /** In a place at once: the next claim must not count on it too. */
+    private void place(UUID owner, Claim claim) {
+        if (drivers.reserve()) {
+            take(owner, claim);
+        } else {
+            drivers.handBack(claim.runId(), claim.fence());
+        }
     }
 
     /** What was claimed is this node's until it drives it or gives it back: tried until one of the two succeeds. */
     private void take(UUID owner, Claim claim) {
         if (!owner.equals(lease.nodeId())) {
-            return; // declared dead meanwhile: whoever claims next has it
+            drivers.giveBack(); // declared dead meanwhile: whoever claims next has it
+            return;
         }
         journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(owner, claim, state), cause -> {
             var readable = cause instanceof Failure;
@@ -222,19 +232,16 @@ final class Keeper extends VerticleBase {
 
     private void drive(UUID owner, Claim claim, RunState state) {
         if (!owner.equals(lease.nodeId())) {
-            return;
-        }
-        if (!drivers.reserve()) {
-            drivers.handBack(claim.runId(), claim.fence());
+            drivers.giveBack();
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));
         log.info("run claimed run_id={} cause={} seq={}", claim.runId(), claim.cause(), state.lastSeq());
         if (claim.stalls() >= POISONED) {
             var detail = "%d nodes stopped while they drove this run".formatted(claim.stalls());
-            drivers.end(claim.fence(), state, first, new Problem("internal-poisoned", detail));
+            drivers.end(owner, claim.fence(), state, first, new Problem("internal-poisoned", detail));
         } else {
-            drivers.drive(claim.fence(), state, first);
+            drivers.drive(owner, claim.fence(), state, first);
         }
     }
 

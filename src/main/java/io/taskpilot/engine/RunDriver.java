@@ -32,6 +32,7 @@ import org.slf4j.LoggerFactory;
  */
 final class RunDriver {
     private static final Logger log = LoggerFactory.getLogger(RunDriver.class);
+    private static final long AGAIN_MILLIS = 500;
     private static final long LEASE_POLL_MILLIS = 100;
 
     /** How a run is cancelled when another node was asked: the database tells no more. */
@@ -84,7 +85,7 @@ final class RunDriver {
 
     /**
      * Completes when this driver is through with the run: it ended, it is parked, it was given back, or it is somebody
-     * else's. Never fails.
+     * else's. Fails when it gave up on a run that is still this node's.
      *
      * @param first what to append before anything else, such as {@code run.resumed}
      */
@@ -98,7 +99,6 @@ final class RunDriver {
                 })
                 .recover(this::conclude)
                 .onFailure(cause -> log.error("driver gave up run_id={}", runId, cause))
-                .otherwiseEmpty()
                 .onComplete(unused -> close());
     }
 
@@ -185,8 +185,12 @@ final class RunDriver {
                                 ? workflow.stop(run, reason.status(), reason.problem())
                                 : List.of())
                 .<Void>mapEmpty()
-                .recover(cause ->
-                        cause instanceof Journal.LostRun ? Future.succeededFuture() : Future.failedFuture(cause));
+                .recover(cause -> {
+                    if (cause instanceof Failure failure && failure.kind() == Failure.Kind.UNAVAILABLE) {
+                        return pause(AGAIN_MILLIS).compose(unused -> parked()); // the driver alone knows of it
+                    }
+                    return cause instanceof Journal.LostRun ? Future.succeededFuture() : Future.failedFuture(cause);
+                });
     }
 
     /**

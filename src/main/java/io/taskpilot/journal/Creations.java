@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -179,10 +180,10 @@ final class Creations {
         var wanted = new ArrayList<UUID>();
         for (var one : batch) {
             var creation = done.get(one.runId);
-            if (creation != null && one.isAbandoned()) {
-                unwanted.add(one);
-            } else if (creation != null) {
+            if (creation != null && one.isHeldOn()) {
                 wanted.add(one.runId);
+            } else if (creation != null) {
+                unwanted.add(one);
             }
         }
         if (!wanted.isEmpty()) {
@@ -244,6 +245,13 @@ final class Creations {
         return column;
     }
 
+    /** Decided once, by whoever comes first: a run that was created and refused would be nobody's. */
+    private enum Fate {
+        OPEN,
+        CREATED,
+        ABANDONED
+    }
+
     /** A run that somebody waits to hear of. */
     private static final class Submitted implements GroupCommit.Entry {
         private final RunRequest request;
@@ -253,7 +261,7 @@ final class Creations {
         private final @Nullable UUID owner;
         private final String data;
         private final CallerPromise<Creation> promise = new CallerPromise<>();
-        private volatile boolean abandoned;
+        private final AtomicReference<Fate> fate = new AtomicReference<>(Fate.OPEN);
         private boolean inDoubt;
 
         Submitted(RunRequest request, @Nullable IdempotencyKey key, @Nullable UUID owner) {
@@ -265,12 +273,14 @@ final class Creations {
         }
 
         void abandon() {
-            abandoned = true;
-            promise.fail(PgErrors.away(new IllegalStateException("no commit within 2 s")));
+            if (fate.compareAndSet(Fate.OPEN, Fate.ABANDONED)) {
+                promise.fail(PgErrors.away(new IllegalStateException("no commit within 2 s")));
+            }
         }
 
-        boolean isAbandoned() {
-            return abandoned;
+        /** True when somebody still waits for it, and from then on will. */
+        boolean isHeldOn() {
+            return fate.compareAndSet(Fate.OPEN, Fate.CREATED) || fate.get() == Fate.CREATED;
         }
 
         void replay(Row row) {
@@ -302,7 +312,7 @@ final class Creations {
 
         @Override
         public boolean isDropped() {
-            return abandoned && !inDoubt;
+            return fate.get() == Fate.ABANDONED && !inDoubt;
         }
 
         @Override

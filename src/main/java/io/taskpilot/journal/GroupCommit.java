@@ -183,6 +183,7 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         if (batch.size() == 1) {
             log.error("database refused an append", error);
             batch.get(0).fail(Failure.internal("internal-journal", error));
+            settled();
         } else {
             var half = batch.size() / 2;
             again.push(batch.subList(half, batch.size()));

@@ -49,7 +49,8 @@ final class Nodes {
 
     private static final String DEREGISTER = """
             with released as (
-              update runs set owner = null, unowned_cause = 'released'
+              update runs set owner = null,
+                unowned_cause = case when status = 'queued' then unowned_cause else 'released' end
               where owner = $1 and status in ('queued', 'running')
             )
             delete from nodes where id = $1
@@ -99,8 +100,10 @@ final class Nodes {
             returning r.id, r.fence, r.stalls, case when r.status = 'queued' then 'new' else r.unowned_cause end as cause
             """;
 
+    /** A run that is still new keeps its turn. */
     private static final String RELEASE = """
-            update runs set owner = null, unowned_cause = 'released'
+            update runs set owner = null,
+              unowned_cause = case when status = 'queued' then unowned_cause else 'released' end
             where id = $1 and fence = $2 and owner is not null and status in ('queued', 'running')
             """;
 
@@ -109,10 +112,12 @@ final class Nodes {
               select 1 from runs where owner is null and status = 'queued' limit $1) waiting
             """;
 
+    /** In any order: one that comes again and again, as its events tell of more time, must not hide others. */
     private static final String OVERDUE = """
             select id from runs
             where owner is null and status in ('queued', 'running')
               and created_at + make_interval(secs => timeout_s + parked_ms / 1000.0) < clock_timestamp()
+            order by random()
             limit $1
             """;
 

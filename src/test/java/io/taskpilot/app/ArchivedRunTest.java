@@ -104,7 +104,7 @@ class ArchivedRunTest {
         var metrics = new Metrics("1", "test");
         var database = Database.open(vertx, address, 2);
         var archive = new TraceArchive(store.apply(vertx, blocking), blocking, new HealthRegistry(), metrics, "test");
-        var at = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), EVER, EVER);
+        var at = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), EVER, EVER, true);
         var reader = new PgRunReader(database, null);
         vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics))
                 .await(20, TimeUnit.SECONDS);

@@ -104,7 +104,7 @@ final class ArchiveFixture implements AutoCloseable {
 
     /** Deploys one that looks often, until it is closed. */
     String archivist(TraceArchive to, Duration keepJournal, Duration keepArchive) {
-        var settings = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), keepJournal, keepArchive);
+        var settings = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), keepJournal, keepArchive, true);
         var archivist = new Archivist(
                 new PgRetention(journal.database), reader(to, keepArchive), to, settings, new Metrics("1", "test"));
         return await(journal.vertx.deployVerticle(archivist));

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -142,6 +143,11 @@ class CreationTest {
 
         assertThat(failure(bad)).hasFieldOrPropertyWithValue("slug", "internal-journal");
         assertThat(await(good).runId()).isEqualTo(request.runId());
+        failure(fixture.journal.create(ancient, null, true));
+        await(fixture.vertx.timer(2_100, TimeUnit.MILLISECONDS)); // what is stuck is known after two seconds
+        assertThat(fixture.database.isWell())
+                .as("refused is not stuck, also when it was alone")
+                .isTrue();
     }
 
     @Test

@@ -161,6 +161,21 @@ class OwnershipTest {
     }
 
     @Test
+    void aNewRunThatWasClaimedAndGivenBackKeepsItsTurn() {
+        one.register();
+        queued("busy");
+        var second = queued("busy");
+        claimed(1);
+        var claim = await(one.journal.claim(1)).get(0);
+        assertThat(claim.runId()).isEqualTo(second);
+        await(one.journal.release(second, claim.fence()));
+        var calm = queued("calm");
+
+        assertThat(claimed(1)).containsExactly(calm);
+        assertThat(claimed(1)).containsExactly(second);
+    }
+
+    @Test
     void whatWasUnderWayIsClaimedBeforeWhatIsNew() {
         one.register();
         var waiting = queued("other");
