@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import io.taskpilot.config.TaskPilotConfig;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -15,7 +16,8 @@ final class HostedServer implements AutoCloseable {
     private final LocalServer server;
     private final ServerRecord record;
     private final Path dataDir;
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private final AtomicBoolean closing = new AtomicBoolean();
+    private final CountDownLatch closed = new CountDownLatch(1);
 
     private HostedServer(LocalServer server, ServerRecord record, Path dataDir) {
         this.server = server;
@@ -49,9 +51,18 @@ final class HostedServer implements AutoCloseable {
     /** Blocks until everything is closed, as the JVM halts when its hooks return. */
     @Override
     public void close() {
-        if (!closed.compareAndSet(false, true)) {
-            return;
+        if (closing.compareAndSet(false, true)) {
+            try {
+                closeOnce();
+            } finally {
+                closed.countDown();
+            }
+        } else {
+            awaitClosed();
         }
+    }
+
+    private void closeOnce() {
         log.info("stopping");
         try {
             record.remove(dataDir);
@@ -60,5 +71,13 @@ final class HostedServer implements AutoCloseable {
         }
         server.close().run();
         log.info("stopped");
+    }
+
+    private void awaitClosed() {
+        try {
+            closed.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

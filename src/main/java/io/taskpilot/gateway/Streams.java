@@ -54,14 +54,20 @@ final class Streams {
         Supplier<Future<Void>> onContext = () -> {
             var left = Promise.<Void>promise();
             context.runOnContext(unused -> {
-                leave.run();
-                left.complete();
+                try {
+                    leave.run();
+                } finally {
+                    left.complete();
+                }
             });
             return left.future();
         };
         var stream = new Open(transport, onContext);
         open.add(stream);
         metrics.streamOpened(transport);
+        if (draining) { // since it was asked whether there is room
+            onContext.get();
+        }
         return stream;
     }
 
