@@ -184,8 +184,8 @@ public final class Server {
             if (!lasting) {
                 log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
             }
-            var settings = new Archivist.Settings(
-                    SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive(), lasting);
+            var settings =
+                    new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive(), lasting);
             var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
             vertx.deployVerticle(archivist)
                     .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))

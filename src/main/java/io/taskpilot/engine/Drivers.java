@@ -108,8 +108,7 @@ final class Drivers {
         drive(owner, fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
     }
 
-    private void drive(
-            UUID owner, long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
+    private void drive(UUID owner, long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
         var principal = state.request().principal();
         principalToRuns.merge(principal, 1, Integer::sum);

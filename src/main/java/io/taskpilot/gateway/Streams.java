@@ -66,7 +66,7 @@ final class Streams {
         open.add(stream);
         metrics.streamOpened(transport);
         if (draining) { // since it was asked whether there is room
-            onContext.get();
+            context.runOnContext(unused -> leave.run());
         }
         return stream;
     }
