@@ -66,7 +66,10 @@ final class Http2Test {
         assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
         server.await(
                 "GOAWAY ends the connection", () -> server.gateway.connections().get() == 0);
-        assertThat(send(request("/v1/runs").GET()).statusCode()).isEqualTo(200);
+        var another = HttpClient.newHttpClient(); // the first may not have seen yet that its connection is closed
+        assertThat(another.send(request("/v1/runs").GET().build(), BodyHandlers.ofString())
+                        .statusCode())
+                .isEqualTo(200);
         server.gateway.hurry();
         drained.await();
     }
