@@ -369,7 +369,9 @@ public final class Metrics {
 
     /** The same for something that only makes things slower when it is away, so that {@code health} calls it degraded. */
     public void optionalDependency(String name, BooleanSupplier up) {
+        // Strong: a registry keeps what it asks by a weak reference, and nobody else may hold a lambda.
         Gauge.builder("taskpilot.dependency.up", up, is -> is.getAsBoolean() ? 1 : 0)
+                .strongReference(true)
                 .tag("dependency", dependencies.value(name))
                 .register(registry);
     }

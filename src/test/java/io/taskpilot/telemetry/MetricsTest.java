@@ -2,6 +2,7 @@ package io.taskpilot.telemetry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -94,6 +95,24 @@ final class MetricsTest {
         }
         health.degraded("postgres", "slow");
         assertThat(scrape()).contains("taskpilot_dependency_up{dependency=\"postgres\"} 1.0");
+    }
+
+    /** Nothing but the registry has the lambda, and a registry's own reference to it is weak unless asked otherwise. */
+    @Test
+    void aDependencyIsStillAskedAfterACollection() {
+        metrics.optionalDependency("objects", new Switch(1)::isOn);
+        var sentinel = new WeakReference<>(new Switch(2));
+        while (sentinel.get() != null) {
+            System.gc();
+        }
+
+        assertThat(scrape()).contains("taskpilot_dependency_up{dependency=\"objects\"} 1.0");
+    }
+
+    private record Switch(int position) {
+        boolean isOn() {
+            return position > 0;
+        }
     }
 
     @Test
