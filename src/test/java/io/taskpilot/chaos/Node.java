@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 
 /** One server process after another, under one name: started, told where to stop, stopped, killed. */
 final class Node implements AutoCloseable {
+    /** As a JVM ends on SIGTERM, once its hooks are done. */
+    private static final int STOPPED_IN_ORDER = 143;
+
     private static final Duration START = Duration.ofSeconds(60);
     private static final String MARK = "chaos: ";
 
@@ -196,17 +199,20 @@ final class Node implements AutoCloseable {
         url = null;
     }
 
-    /** SIGTERM, and waits for the end; false when it had to be killed. */
+    /**
+     * SIGTERM, and waits for the end; false when it did not stop in order. Through the handle: {@link Process#destroy}
+     * also closes the standard input, which this process takes for the end of the harness and dies of.
+     */
     boolean drain(Duration patience) {
         healthySince = null;
         var running = process;
         if (running == null) {
             return true;
         }
-        running.destroy();
+        running.toHandle().destroy();
         if (awaitExit(patience)) {
             url = null;
-            return true;
+            return running.exitValue() == STOPPED_IN_ORDER;
         }
         kill();
         return false;

@@ -103,7 +103,7 @@ final class Storm {
             case DRAIN -> {
                 takeovers.draining(node);
                 if (!node.drain(DRAIN)) {
-                    violations.add("%s did not end within %s of SIGTERM".formatted(node.name(), DRAIN));
+                    violations.add("%s did not stop in order within %s of SIGTERM".formatted(node.name(), DRAIN));
                 }
                 node.start();
             }
