@@ -32,11 +32,13 @@ final class Endpoints {
 
     private final Router router;
     private final Gateway gateway;
+    private final Departures departures;
     private final List<Endpoint> mounted = new ArrayList<>();
 
     Endpoints(Router router, Gateway gateway) {
         this.router = router;
         this.gateway = gateway;
+        departures = new Departures(gateway.health()::isDraining);
         var problems = new ProblemHandler();
         router.route().handler(new RequestId()).failureHandler(problems);
         router.route().handler(this::always);
@@ -98,7 +100,9 @@ final class Endpoints {
     }
 
     private void always(RoutingContext ctx) {
-        if (gateway.health().isDraining()) {
+        if (ctx.request().version() == HttpVersion.HTTP_2) {
+            departures.count(ctx);
+        } else if (gateway.health().isDraining()) {
             endConnection(ctx);
         }
         ctx.response().putHeader("cache-control", "no-store").putHeader("x-content-type-options", "nosniff");
@@ -107,10 +111,7 @@ final class Endpoints {
 
     /** The caller's next request is to find another server. */
     private static void endConnection(RoutingContext ctx) {
-        if (ctx.request().version() == HttpVersion.HTTP_2) {
-            // after the answer, since a JDK's client (17) fails every open stream of a connection that goes away
-            ctx.addEndHandler(unused -> ctx.request().connection().goAway(0));
-        } else if (!"websocket".equalsIgnoreCase(ctx.request().getHeader("upgrade"))) {
+        if (!"websocket".equalsIgnoreCase(ctx.request().getHeader("upgrade"))) {
             ctx.response().putHeader("connection", "close");
         }
     }

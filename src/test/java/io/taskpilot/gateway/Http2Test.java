@@ -53,6 +53,20 @@ final class Http2Test {
         assertThat(streamed.body()).contains("id: 1\nevent: run.accepted\n").contains("event: run.succeeded\n");
     }
 
+    /** A JDK's client upgrades with its first request, and takes GOAWAY for the end of that one as well. */
+    @Test
+    void whoComesWhileTheServerDrainsIsAnswered() throws Exception {
+        var drained = server.gateway.drain(Duration.ofMinutes(1));
+        for (var i = 0; i < 20; i++) {
+            assertThat(HttpClient.newHttpClient()
+                            .send(request("/v1/runs").GET().build(), BodyHandlers.ofString())
+                            .statusCode())
+                    .isEqualTo(200);
+        }
+        server.gateway.hurry();
+        drained.await();
+    }
+
     @Test
     void problemsAreToldAndTheConnectionGoesOn() throws Exception {
         assertThat(send(request("/v1/runs").POST(BodyPublishers.ofString("{}"))).statusCode())
