@@ -104,7 +104,7 @@ final class RunDriver {
 
     /** Ends the run from outside; calls under way are broken off at once. The first reason stands. */
     void stop(RunStatus status, Problem problem) {
-        if (ending == null && !releasing) {
+        if (ending == null) { // also while a drain awaits a call
             ending = new Ending(status, problem);
             call.abort();
         }

@@ -234,6 +234,24 @@ class ManyNodesTest {
     }
 
     @Test
+    void aRunIsCancelledThoughADrainAwaitsItsCall() throws Exception {
+        var node = new TestNode(address, this::answer, List.of(new Unanswered()), DIRECT);
+        nodes.add(node);
+        var runId = node.submit(TestNode.request());
+        node.follow(runId, event -> event.event() instanceof RunEvent.ToolStarted);
+
+        var drained = node.engine.drain(Duration.ofMinutes(1));
+        node.engine.cancel(runId, "key-1").await(20, SECONDS);
+
+        var events = node.finish(runId);
+        assertThat(events.get(events.size() - 1).event()).isInstanceOfSatisfying(RunEvent.Ended.class, ended -> {
+            assertThat(ended.status()).isEqualTo(RunStatus.CANCELLED);
+            assertThat(ended.unsettled()).containsExactly("call_1");
+        });
+        drained.await(20, SECONDS);
+    }
+
+    @Test
     void aRunThatStoppedThreeNodesIsFailedAndCounted() throws Exception {
         var first = node(
                 DIRECT,
@@ -358,6 +376,21 @@ class ManyNodesTest {
         public Future<Outcome> run(Invocation invocation, CallContext call) {
             effects.incrementAndGet();
             return Future.succeededFuture(new Outcome.Returned("created", List.of()));
+        }
+    }
+
+    /** Something outside that says nothing until it is broken off. */
+    private static final class Unanswered implements Tool {
+        @Override
+        public Spec spec() {
+            return new Spec("create_task", "", Map.of("type", "object"), Duration.ofSeconds(60), true);
+        }
+
+        @Override
+        public Future<Outcome> run(Invocation invocation, CallContext call) {
+            var outcome = Promise.<Outcome>promise();
+            call.onAbort(() -> outcome.tryComplete(new Outcome.Unknown("broken off")));
+            return outcome.future();
         }
     }
 
