@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Problem;
@@ -115,7 +116,7 @@ public final class Engine implements Runs {
         if (admission.hasQueue() || !drivers.reserve()) {
             return admission.queue(() -> journal.create(request, key, false)).map(created -> {
                 signals.claimable();
-                return new Submission(created.runId(), created.replayed());
+                return submission(request, created);
             });
         }
         var owner = lease.nodeId();
@@ -131,8 +132,12 @@ public final class Engine implements Runs {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
                         drivers.drive(owner, created.fence(), RunState.of(List.of(accepted)), List.of());
                     }
-                    return new Submission(created.runId(), created.replayed());
+                    return submission(request, created);
                 });
+    }
+
+    private static Submission submission(RunRequest request, Journal.Creation created) {
+        return new Submission(created.runId(), created.replayed() ? null : RunView.accepted(request, created.at()));
     }
 
     @Override
@@ -181,13 +186,7 @@ public final class Engine implements Runs {
 
     @Override
     public Future<RunWatch> watch(UUID runId, long after) {
-        return reader.run(runId).compose(run -> {
-            if (after < 0 || after > run.lastSeq()) {
-                var detail = "%d (expected: 0 to %d, the last event)".formatted(after, run.lastSeq());
-                return Future.failedFuture(Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", detail));
-            }
-            return RunWatch.open(vertx, reader, signals, poll, runId, after);
-        });
+        return RunWatch.open(vertx, reader, signals, poll, runId, after);
     }
 
     @Override

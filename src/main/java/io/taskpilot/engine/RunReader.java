@@ -6,6 +6,7 @@ import io.taskpilot.run.Problem;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunOutput;
+import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskProposal;
 import io.taskpilot.run.Usage;
@@ -110,7 +111,34 @@ public interface RunReader {
             Instant createdAt,
             @Nullable Instant startedAt,
             @Nullable Instant finishedAt,
-            Duration parked) {}
+            Duration parked) {
+
+        /** As it was when it was accepted, before anything became of it. */
+        public static RunView accepted(RunRequest request, Instant at) {
+            return new RunView(
+                    request.runId(),
+                    request.tenant(),
+                    request.principal(),
+                    request.requestId(),
+                    RunStatus.QUEUED,
+                    request.input(),
+                    request.metadata(),
+                    request.timeout(),
+                    request.requireApproval(),
+                    null,
+                    null,
+                    List.of(),
+                    Usage.NONE,
+                    1,
+                    1,
+                    false,
+                    null,
+                    at,
+                    null,
+                    null,
+                    Duration.ZERO);
+        }
+    }
 
     /** @param answered null while pending */
     record ApprovalView(

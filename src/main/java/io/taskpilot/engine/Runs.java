@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunStatus;
@@ -22,8 +23,12 @@ public interface Runs {
     /** How many runs of {@code principal} this node drives now. Asked on any thread, for every submission. */
     int inFlight(String principal);
 
-    /** @param replayed the key was known: this is the earlier run */
-    record Submission(UUID runId, boolean replayed) {}
+    /** @param accepted the run as it begins; null when the key was known, and this is the id of the earlier run */
+    record Submission(UUID runId, @Nullable RunView accepted) {
+        public boolean replayed() {
+            return accepted == null;
+        }
+    }
 
     /** Its status now: a terminal one if it had ended before. Fails with {@code caller-not-found}. */
     Future<RunStatus> cancel(UUID runId, String principal);
@@ -50,8 +55,8 @@ public interface Runs {
             boolean mayAnswerOwn) {}
 
     /**
-     * Follows a run from {@code after}. Fails with {@code caller-not-found}, or {@code caller-bad-cursor} (400) for a
-     * cursor beyond the last event.
+     * Follows a run from {@code after}. Asks the database nothing yet, so whoever was told of a run can follow it while
+     * the database is away; of a run that is not there, or from beyond its last event, nothing ever comes.
      */
     Future<RunWatch> watch(UUID runId, long after);
 }

@@ -35,7 +35,7 @@ final class RunResource {
         return gateway.submissions()
                 .submit(Endpoints.body(ctx, false), Endpoints.caller(ctx), RequestId.of(ctx), key)
                 .compose(submission ->
-                        gateway.reader().run(submission.runId()).compose(run -> answer(ctx, submission, run, form)));
+                        gateway.submissions().view(submission).compose(run -> answer(ctx, submission, run, form)));
     }
 
     private Future<Void> answer(RoutingContext ctx, Submission submission, RunView run, String form) {

@@ -1,6 +1,7 @@
 package io.taskpilot.gateway;
 
 import io.taskpilot.engine.RunReader.RunView;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
@@ -24,7 +25,10 @@ final class Settling {
         return found.find() ? Duration.ofSeconds(Math.min(LONGEST_SECONDS, Long.parseLong(found.group(1)))) : null;
     }
 
-    /** The run as it is when it has settled, when {@code wait} is over, when the caller left, or the server goes. */
+    /**
+     * The run as it is when it has settled, when {@code wait} is over, when the caller left, or the server goes; as it
+     * was before if it can't be read then, since a failure would say that it was not accepted.
+     */
     static Future<RunView> settled(Gateway gateway, RoutingContext ctx, RunView run, Duration wait) {
         if (isSettled(run.status()) || wait.isZero()) {
             return Future.succeededFuture(run);
@@ -37,7 +41,8 @@ final class Settling {
                     return Future.succeededFuture();
                 })
                 .compose(tail -> await(gateway, ctx, tail, settled, wait))
-                .compose(unused -> gateway.reader().run(run.id()));
+                .compose(unused -> gateway.reader().run(run.id()))
+                .recover(cause -> isUnavailable(cause) ? Future.succeededFuture(run) : Future.failedFuture(cause));
     }
 
     private static Future<Void> await(
@@ -52,6 +57,10 @@ final class Settling {
             ctx.vertx().cancelTimer(timer);
             tail.close();
         });
+    }
+
+    private static boolean isUnavailable(Throwable cause) {
+        return cause instanceof Failure failure && failure.kind() == Failure.Kind.UNAVAILABLE;
     }
 
     private static boolean isSettled(RunStatus status) {

@@ -103,7 +103,7 @@ final class SocketOperations {
         request.keySet().removeAll(List.of("op", "id", KEY));
         return gateway.submissions()
                 .submit(request, caller, requestId, key)
-                .compose(submission -> gateway.reader().run(submission.runId()).compose(run -> {
+                .compose(submission -> gateway.submissions().view(submission).compose(run -> {
                     var ack = ack(ref, run);
                     ack.put("replayed", submission.replayed());
                     return runToSubscription.containsKey(run.id()) ? session.send(ack) : follow(ref, run, 0, ack);

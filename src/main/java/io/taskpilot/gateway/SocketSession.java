@@ -3,6 +3,7 @@ package io.taskpilot.gateway;
 import io.taskpilot.gateway.Outlet.ReaderLost;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.ServerWebSocket;
@@ -30,6 +31,7 @@ final class SocketSession {
     private static final int REASON_BYTES = 123;
     private static final long PING_MILLIS = 20_000;
     private static final int CONTROL_FRAMES = 1_000;
+    private static final long LAST_OPERATIONS_MILLIS = 2_000;
 
     private final Vertx vertx;
     private final Gateway gateway;
@@ -39,6 +41,10 @@ final class SocketSession {
     private final SocketOperations operations;
     private @Nullable Buffer message;
     private int underWay;
+    /** Completes once a socket that leaves has no operation under way, or has waited long enough. */
+    private final Promise<Void> answered = Promise.promise();
+
+    private boolean leaving;
     private boolean ending;
     private boolean pinged = true;
     private int controlFrames;
@@ -64,6 +70,7 @@ final class SocketSession {
                     gateway.connections().decrementAndGet();
                     outlet.gone();
                     operations.close();
+                    answered.tryComplete();
                     gateway.streams().remove(open, reason);
                 });
     }
@@ -84,7 +91,7 @@ final class SocketSession {
     }
 
     private void frame(WebSocketFrame frame) {
-        if (ending || frame.isClose()) {
+        if (ending || leaving || frame.isClose()) {
             return;
         }
         if (!frame.isText() && !frame.isBinary() && !frame.isContinuation()) {
@@ -122,6 +129,9 @@ final class SocketSession {
 
     private void performed() {
         underWay--;
+        if (leaving && underWay == 0) {
+            goAway();
+        }
         if (underWay == OPERATIONS - 1 && isOpen()) {
             socket.resume();
         }
@@ -163,11 +173,27 @@ final class SocketSession {
         return send(frame);
     }
 
-    private void leave() {
-        if (isOpen()) {
+    /**
+     * Takes no more frames, and goes once those under way are answered: who submitted a run must hear that it was
+     * accepted.
+     */
+    private Future<Void> leave() {
+        if (!isOpen()) {
+            answered.tryComplete();
+        } else if (!leaving) {
+            leaving = true;
             socket.writeTextMessage(Json.encode(Map.of("op", "reconnect", "reason", "draining")));
-            end(RESTART, "draining", "draining");
+            vertx.setTimer(LAST_OPERATIONS_MILLIS, unused -> goAway());
+            if (underWay == 0) {
+                goAway();
+            }
         }
+        return answered.future();
+    }
+
+    private void goAway() {
+        end(RESTART, "draining", "draining");
+        answered.tryComplete();
     }
 
     /** @param because as metrics have it */

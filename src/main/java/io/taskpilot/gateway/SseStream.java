@@ -43,9 +43,11 @@ final class SseStream {
         this.runId = runId;
     }
 
-    /** Answers with the run's events after {@code after}; completes once the stream runs, fails before any byte. */
+    /**
+     * Answers with the run's events after {@code after}; completes once the stream runs, fails before any byte. Whether
+     * there is room was asked before: not here, where a run may have been accepted meanwhile.
+     */
     static Future<Void> serve(Gateway gateway, RoutingContext ctx, RunView run, long after) {
-        gateway.streams().requireRoom();
         var stream = new SseStream(gateway, ctx, run.id());
         ctx.response().closeHandler(unused -> stream.outlet.gone());
         return Tail.open(gateway, ctx.vertx(), run, after, stream::write)
@@ -95,11 +97,12 @@ final class SseStream {
         }
     }
 
-    private void leave(Tail tail) {
+    private Future<Void> leave(Tail tail) {
         if (!outlet.isLost() && !response.ended()) { // the last event may have gone out since the drain began
             response.write(RECONNECT);
         }
         tail.close();
+        return Future.succeededFuture();
     }
 
     /** @return why it ended, as metrics have it */

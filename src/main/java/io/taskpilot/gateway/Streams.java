@@ -10,9 +10,12 @@ import java.util.ArrayList;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The open streams of this server: bounded in number, and told when the server drains. Thread-safe. */
 final class Streams {
+    private static final Logger log = LoggerFactory.getLogger(Streams.class);
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
     private final Set<Runnable> waiting = ConcurrentHashMap.newKeySet();
     private final Metrics metrics;
@@ -27,6 +30,10 @@ final class Streams {
         private Open(String transport, Supplier<Future<Void>> leave) {
             this.transport = transport;
             this.leave = leave;
+        }
+
+        private Future<Void> leave() {
+            return leave.get();
         }
     }
 
@@ -48,25 +55,23 @@ final class Streams {
         }
     }
 
-    /** @param leave tells the reader to come back elsewhere, and ends; called on the caller's context */
-    Open add(Vertx vertx, String transport, Runnable leave) {
+    /** @param leave tells the reader to come back elsewhere, and ends soon; called on the caller's context */
+    Open add(Vertx vertx, String transport, Supplier<Future<Void>> leave) {
         var context = vertx.getOrCreateContext();
         Supplier<Future<Void>> onContext = () -> {
             var left = Promise.<Void>promise();
-            context.runOnContext(unused -> {
-                try {
-                    leave.run();
-                } finally {
-                    left.complete();
-                }
-            });
+            context.runOnContext(unused -> Future.<Void>succeededFuture()
+                    .compose(now -> leave.get()) // which may throw
+                    .onFailure(cause -> log.error("stream not told to go transport={}", transport, cause))
+                    .otherwiseEmpty() // the others are to go all the same
+                    .onComplete(left));
             return left.future();
         };
         var stream = new Open(transport, onContext);
         open.add(stream);
         metrics.streamOpened(transport);
         if (draining) { // since it was asked whether there is room
-            context.runOnContext(unused -> leave.run());
+            stream.leave();
         }
         return stream;
     }
@@ -105,7 +110,7 @@ final class Streams {
         draining = true;
         waiting.forEach(Runnable::run);
         var left = new ArrayList<Future<Void>>();
-        open.forEach(stream -> left.add(stream.leave.get()));
+        open.forEach(stream -> left.add(stream.leave()));
         return Future.join(left).mapEmpty();
     }
 }

@@ -1,6 +1,7 @@
 package io.taskpilot.gateway;
 
 import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.engine.Runs.Submission;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.CanonicalJson;
@@ -51,6 +52,13 @@ final class Submissions {
                         : gateway.runs().submit(request, idempotency))
                 .andThen((submission, cause) ->
                         callerToPending.computeIfPresent(caller.id(), (id, count) -> count > 1 ? count - 1 : null));
+    }
+
+    /** The run that was submitted. Only a replay is read, so that what was accepted is never answered with a 503. */
+    Future<RunView> view(Submission submission) {
+        return submission.accepted() == null
+                ? gateway.reader().run(submission.runId())
+                : Future.succeededFuture(submission.accepted());
     }
 
     private Failure tooMany() {

@@ -56,6 +56,9 @@ final class MemoryRuns implements Runs, RunReader {
     /** While set, everything fails with it: the database is away. */
     volatile @Nullable Failure outage;
 
+    /** No submission is answered before it completes. */
+    volatile Future<Void> commit = Future.succeededFuture();
+
     MemoryRuns(Vertx vertx) {
         this.vertx = vertx;
         this.signals = new LocalSignals(vertx);
@@ -115,26 +118,29 @@ final class MemoryRuns implements Runs, RunReader {
 
     @Override
     public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
-        return answered(() -> {
-            if (key != null) {
-                for (var known : keyToRun.entrySet()) {
-                    var other = known.getKey();
-                    if (other.key().equals(key.key()) && other.principal().equals(key.principal())) {
-                        if (!other.bodySha256().equals(key.bodySha256())) {
-                            throw Failure.of(
-                                    Failure.Kind.UNPROCESSABLE,
-                                    "caller-idempotency-key-reused",
-                                    "the key was used for another body");
-                        }
-                        return new Submission(known.getValue(), true);
+        return answered(() -> accept(request, key)).compose(accepted -> commit.map(accepted));
+    }
+
+    private Submission accept(RunRequest request, @Nullable IdempotencyKey key) {
+        if (key != null) {
+            for (var known : keyToRun.entrySet()) {
+                var other = known.getKey();
+                if (other.key().equals(key.key()) && other.principal().equals(key.principal())) {
+                    if (!other.bodySha256().equals(key.bodySha256())) {
+                        throw Failure.of(
+                                Failure.Kind.UNPROCESSABLE,
+                                "caller-idempotency-key-reused",
+                                "the key was used for another body");
                     }
+                    return new Submission(known.getValue(), null);
                 }
-                keyToRun.put(key, request.runId());
             }
-            append(request.runId(), new RunEvent.Accepted(request));
-            append(request.runId(), script.apply(request).toArray(RunEvent[]::new));
-            return new Submission(request.runId(), false);
-        });
+            keyToRun.put(key, request.runId());
+        }
+        append(request.runId(), new RunEvent.Accepted(request));
+        append(request.runId(), script.apply(request).toArray(RunEvent[]::new));
+        var at = history(request.runId()).get(0).at();
+        return new Submission(request.runId(), RunView.accepted(request, at));
     }
 
     @Override
@@ -217,11 +223,7 @@ final class MemoryRuns implements Runs, RunReader {
 
     @Override
     public Future<RunWatch> watch(UUID runId, long after) {
-        return run(runId)
-                .compose(run -> after > run.lastSeq()
-                        ? Future.failedFuture(
-                                Failure.of(Failure.Kind.INVALID, "caller-bad-cursor", "beyond the last event"))
-                        : RunWatch.open(vertx, this, signals, poll, runId, after));
+        return RunWatch.open(vertx, this, signals, poll, runId, after);
     }
 
     @Override

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.gateway.Client.Event;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.RunRequest;
+import io.vertx.core.Promise;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -19,6 +21,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class RunsTest {
     private TestGateway server;
@@ -118,6 +122,64 @@ final class RunsTest {
         assertThat(answer.slug()).isEqualTo("policy-unavailable");
         assertThat(answer.json().path("run_id").asText()).startsWith("run_");
         assertThat(answer.header("retry-after")).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"respond-async", "wait=1"})
+    void aRunThatWasAcceptedIsSaidToBeThoughItCannotBeRead(String preference) throws Exception {
+        server.runs.script = this::databaseGoes;
+
+        var answer = client.post("/v1/runs", "{\"input\": \"go\"}", "Prefer", preference);
+
+        assertThat(answer.status()).isEqualTo(202);
+        assertThat(answer.json().path("status").asText()).isEqualTo("queued");
+        assertThat(answer.header("location"))
+                .isEqualTo("/v1/runs/" + answer.json().path("id").asText());
+    }
+
+    @Test
+    void aRunThatWasAcceptedIsStreamedOnceItCanBeRead() throws Exception {
+        server.runs.script = this::databaseGoes;
+        var request = client.request("/v1/runs", "Accept", "text/event-stream", "Content-Type", "application/json")
+                .POST(BodyPublishers.ofString("{\"input\": \"go\"}"));
+
+        try (var stream = client.open(request)) {
+            assertThat(stream.response.statusCode()).isEqualTo(200);
+            server.runs.outage = null;
+            assertThat(stream.next().name()).isEqualTo("run.accepted");
+        }
+    }
+
+    private List<RunEvent> databaseGoes(RunRequest request) {
+        server.runs.outage = Failure.unavailable("overload-journal", "away", new IllegalStateException("test"));
+        return List.of();
+    }
+
+    /** The stream is opened after the commit, when the server may have begun to send its readers elsewhere. */
+    @Test
+    void aSubmissionThatADrainOvertakesIsNotRefused() throws Exception {
+        var commit = Promise.<Void>promise();
+        server.runs.commit = commit.future();
+        var submitted = CompletableFuture.supplyAsync(() -> {
+            try {
+                return client.events(
+                        client.request("/v1/runs", "Accept", "text/event-stream", "Content-Type", "application/json")
+                                .POST(BodyPublishers.ofString("{\"input\": \"go\"}")));
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        server.await("the run is there", () -> !server.runs.all().isEmpty());
+
+        var drained = server.gateway.drain(Duration.ZERO);
+        server.await("readers are sent away", () -> server.gateway.streams().isDraining());
+        commit.complete();
+
+        assertThat(submitted.get(30, TimeUnit.SECONDS).stream()
+                        .map(Client.Event::name)
+                        .toList())
+                .contains("reconnect");
+        drained.await();
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.run.RunEvent;
+import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.WebSocketFrame;
 import java.time.Duration;
@@ -185,6 +186,25 @@ final class SocketTest {
         }
 
         assertThat(socket.closeCode()).isEqualTo(1008);
+    }
+
+    @Test
+    void whoHasSubmittedHearsOfItBeforeTheServerGoes() throws Exception {
+        var commit = Promise.<Void>promise();
+        server.runs.commit = commit.future();
+        socket.send(op("submit", "s", "\"input\": \"go\""));
+        server.await("the run is there", () -> !server.runs.all().isEmpty());
+
+        var drained = server.gateway.drain(Duration.ZERO);
+        assertThat(socket.next().path("op").asText()).isEqualTo("reconnect");
+        commit.complete();
+
+        var ack = socket.next();
+        assertThat(ack.path("op").asText()).isEqualTo("ack");
+        assertThat(ack.path("run_id").asText())
+                .isEqualTo(RunJson.id(server.runs.all().get(0)));
+        assertThat(socket.closeCode()).isEqualTo(1012);
+        drained.await();
     }
 
     @Test
