@@ -66,7 +66,7 @@ final class Approvals {
     /** Records that nobody answered in time; does nothing if somebody did. */
     static List<RunEvent> expire(RunState run, Instant now) {
         var asked = run.asked();
-        if (asked == null || now.isBefore(asked.expiresAt())) {
+        if (asked == null || run.status().isTerminal() || now.isBefore(asked.expiresAt())) {
             return List.of();
         }
         return List.of(new RunEvent.ApprovalDecided(
@@ -79,6 +79,12 @@ final class Approvals {
     }
 
     private static RunEvent.ApprovalRequested pending(RunState run, UUID approvalId) {
+        if (run.status().isTerminal()) { // a cancel came first
+            throw Failure.of(
+                    Kind.GONE,
+                    "caller-approval-expired",
+                    "the run has ended: " + run.status().word());
+        }
         var asked = run.asked();
         if (asked == null || !asked.approvalId().equals(approvalId)) {
             throw alreadyAnswered("see the approval");

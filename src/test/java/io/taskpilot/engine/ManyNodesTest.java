@@ -8,6 +8,7 @@ import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Agent;
 import io.taskpilot.run.AgentAnswer;
+import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.ReviewVerdict;
@@ -24,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -231,6 +233,46 @@ class ManyNodesTest {
         assertThat(TestNode.types(events)).last().isEqualTo("run.cancelled");
         assertGapless(events);
         assertThat(count("approvals where status = 'pending'")).isEqualTo("0");
+    }
+
+    @Test
+    void anAnswerThatACancelOvertookIsTooLate() throws Exception {
+        var answering = new Gate();
+        var reached = new AtomicInteger();
+        var owner = node(DIRECT, this::unsure);
+        var other = node(
+                (method, arguments, go) -> {
+                    if (!method.equals("appendUnowned")) {
+                        return go.get();
+                    }
+                    reached.incrementAndGet();
+                    return answering.pass(go);
+                },
+                this::unsure);
+        var asked =
+                (RunEvent.ApprovalRequested) owner
+                        .follow(
+                                owner.submit(TestNode.request()),
+                                event -> event.event() instanceof RunEvent.ApprovalRequested)
+                        .stream()
+                        .map(Recorded::event)
+                        .filter(RunEvent.ApprovalRequested.class::isInstance)
+                        .findFirst()
+                        .orElseThrow();
+        answering.shut();
+        var answer = other.engine.answer(
+                asked.approvalId(),
+                new Runs.Answer(ApprovalAnswer.APPROVE, "", null, null, "key-1", List.of("approver"), true));
+        await("the approval was pending", () -> reached.get() == 1);
+
+        var run = TestPostgres.query(address, "select id from runs");
+        owner.engine.cancel(UUID.fromString(run), "key-2").await(20, SECONDS);
+        answering.open();
+
+        assertThat(answer.transform((unused, cause) -> Future.succeededFuture(cause))
+                        .await(20, SECONDS))
+                .isInstanceOfSatisfying(
+                        Failure.class, failure -> assertThat(failure.slug()).isEqualTo("caller-approval-expired"));
     }
 
     @Test
