@@ -16,13 +16,16 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
  * Many WebSockets with some runs each, over two nodes on one PostgreSQL, all started by this program. Every other run is
- * followed on the node that does not own it, too. Fails unless every watcher sees every event once and in order, and
- * each node's heap afterwards is within 50 MiB of before. The jar brings the libraries this needs:
+ * followed on the node that does not own it, too. A submission that is refused for now is repeated with its key when
+ * the node says, and counted. Fails unless every watcher sees every event once and in order, every submission becomes
+ * one run, and each node's heap afterwards is within 50 MiB of before. The jar brings the libraries this needs:
  *
  * <pre>
  *   mvn -Pquick package
@@ -70,6 +73,8 @@ public final class TwoThousandSockets {
     private final List<Node> nodes;
     private final List<String> faults = new ArrayList<>();
     private long events;
+    private int refused;
+    private String round = "";
     private int expected;
     private int ended;
     private Promise<Void> done = Promise.promise();
@@ -138,8 +143,8 @@ public final class TwoThousandSockets {
         TimeUnit.SECONDS.sleep(5); // the nodes hear of the last socket's end
         var after = heaps();
         System.out.printf(
-                "%d sockets, %d runs, %d events read in %.0f s; faults: %d%n",
-                sockets, sockets * runs, events, seconds, faults.size());
+                "%d sockets, %d runs, %d events read in %.0f s; submissions refused for now: %d; faults: %d%n",
+                sockets, sockets * runs, events, seconds, refused, faults.size());
         faults.stream().limit(20).forEach(System.out::println);
         var passed = faults.isEmpty();
         for (var i = 0; i < nodes.size(); i++) {
@@ -165,7 +170,9 @@ public final class TwoThousandSockets {
     private long round(int sockets, int runs) throws Exception {
         var context = vertx.getOrCreateContext();
         events = 0;
+        refused = 0;
         ended = 0;
+        round = UUID.randomUUID().toString();
         expected = sockets * runs + (sockets / 2 * 2) * (runs / 2);
         done = Promise.promise();
         var over = done.future();
@@ -206,7 +213,7 @@ public final class TwoThousandSockets {
             var me = i;
             var partner = i ^ 1; // on the other node
             sockets.get(i)
-                    .textMessageHandler(text -> received(new JsonObject(text), refs.get(me), (ref, runId) -> {
+                    .textMessageHandler(text -> received(new JsonObject(text), me, sockets.get(me), refs.get(me), (ref, runId) -> {
                         if (ref.startsWith("own")
                                 && Integer.parseInt(ref.substring(3)) % 2 == 1
                                 && partner < sockets.size()) {
@@ -221,14 +228,32 @@ public final class TwoThousandSockets {
             });
             for (var run = 0; run < runs; run++) {
                 refs.get(i).put("own" + run, new Watcher());
-                send(
-                        sockets.get(i),
-                        new JsonObject()
-                                .put("op", "submit")
-                                .put("id", "own" + run)
-                                .put("input", "Create a low priority task to water the plants"));
+                submit(sockets.get(i), i, "own" + run);
             }
         }
+    }
+
+    private void submit(WebSocket socket, int number, String ref) {
+        send(
+                socket,
+                new JsonObject()
+                        .put("op", "submit")
+                        .put("id", ref)
+                        .put("idempotency_key", round + "-" + number + "-" + ref)
+                        .put("input", "Create a low priority task to water the plants"));
+    }
+
+    /** True for a submission that was refused for now; it is made again. */
+    private boolean isLater(JsonObject frame, int number, WebSocket socket) {
+        var ref = frame.getString("id");
+        var seconds = frame.getInteger("retry_after_s");
+        if (!"error".equals(frame.getString("op")) || seconds == null || ref == null || !ref.startsWith("own")) {
+            return false;
+        }
+        refused++;
+        var millis = seconds * 1_000L + ThreadLocalRandom.current().nextLong(1_000);
+        vertx.setTimer(millis, unused -> submit(socket, number, ref));
+        return true;
     }
 
     private void follow(WebSocket socket, Map<String, Watcher> refs, String ref, String runId) {
@@ -245,7 +270,11 @@ public final class TwoThousandSockets {
         void run(String ref, String runId);
     }
 
-    private void received(JsonObject frame, Map<String, Watcher> refs, Accepted accepted) {
+    private void received(
+            JsonObject frame, int number, WebSocket socket, Map<String, Watcher> refs, Accepted accepted) {
+        if (isLater(frame, number, socket)) {
+            return;
+        }
         var ref = frame.getString("id");
         switch (frame.getString("op")) {
             case "ack" -> accepted.run(ref, frame.getString("run_id"));
