@@ -170,6 +170,9 @@ final class SocketSession {
         frame.put("op", "error");
         frame.put("id", ref);
         frame.put("problem", Problems.json(failure, null, requestId));
+        if (failure.retryAfter() != null) {
+            frame.put("retry_after_s", Math.max(1, failure.retryAfter().toSeconds()));
+        }
         return send(frame);
     }
 

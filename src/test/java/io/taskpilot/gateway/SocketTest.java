@@ -3,6 +3,7 @@ package io.taskpilot.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunEvent;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
@@ -186,6 +187,17 @@ final class SocketTest {
         }
 
         assertThat(socket.closeCode()).isEqualTo(1008);
+    }
+
+    @Test
+    void whoIsRefusedForNowIsToldWhenToTryAgain() throws Exception {
+        server.runs.outage = Failure.overloaded("overload-queue", "full", Duration.ofSeconds(3));
+
+        socket.send(op("submit", "s", "\"input\": \"go\""));
+
+        var refused = socket.next();
+        assertThat(refused.path("problem").path("status").asInt()).isEqualTo(503);
+        assertThat(refused.path("retry_after_s").asInt()).isEqualTo(3);
     }
 
     @Test
