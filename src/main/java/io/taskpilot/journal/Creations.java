@@ -4,7 +4,6 @@ import io.taskpilot.engine.Journal.Creation;
 import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.EventCodec;
-import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunRequest;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Row;
@@ -19,14 +18,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Writes new runs: the run, its first event and its idempotency row stand or fall together. Whoever asks waits two
- * seconds at most; a run that is found to be committed after that is taken back, as nobody was told of it.
+ * seconds at most. A run that is found to be committed after that is taken back, as nobody was told of it; one with an
+ * idempotency key is left to whoever claims it, as a retry may have been told.
  */
 final class Creations {
     private static final long LONGEST_WAIT_MILLIS = 2_000;
@@ -78,12 +77,16 @@ final class Creations {
             """;
 
     private static final String TAKE_BACK = """
-            with gone as (
-              delete from runs r using unnest($1::uuid[], $2::uuid[]) as b(id, owner)
-              where r.id = b.id and r.last_seq = 1 and r.fence = 1 and r.owner is not distinct from b.owner
+            with b as materialized (
+              select * from unnest($1::uuid[], $2::uuid[], $3::bool[]) as b(id, owner, keyed)
+            ), left_to_others as (
+              update runs r set owner = null from b
+              where b.keyed and r.id = b.id and r.last_seq = 1 and r.fence = 1 and r.owner = b.owner
+            ), gone as (
+              delete from runs r using b
+              where not b.keyed and r.id = b.id and r.last_seq = 1 and r.fence = 1
+                and r.owner is not distinct from b.owner
               returning r.id
-            ), forgotten as (
-              delete from idempotency_keys where run_id in (select id from gone)
             )
             delete from events where run_id in (select id from gone)
             """;
@@ -123,6 +126,7 @@ final class Creations {
             }
             var missing =
                     batch.stream().filter(one -> !done.containsKey(one.runId)).toList();
+            batch.stream().filter(one -> done.containsKey(one.runId)).forEach(Submitted::isThere);
             return missing.isEmpty()
                     ? settle(batch, done, List.of())
                     : whatHappened(missing, done).compose(open -> settle(batch, done, open));
@@ -206,11 +210,12 @@ final class Creations {
         }
         var tuple = Tuple.tuple()
                 .addValue(column(unwanted, UUID[]::new, one -> one.runId))
-                .addValue(column(unwanted, UUID[]::new, one -> one.owner));
+                .addValue(column(unwanted, UUID[]::new, one -> one.owner))
+                .addValue(column(unwanted, Boolean[]::new, one -> one.key != null));
         return lane.run(TAKE_BACK, tuple).mapEmpty();
     }
 
-    private static Instant at(Row row, String column) {
+    static Instant at(Row row, String column) {
         return row.get(OffsetDateTime.class, column).toInstant();
     }
 
@@ -243,85 +248,5 @@ final class Creations {
             column[i] = value.apply(batch.get(i));
         }
         return column;
-    }
-
-    /** Decided once, by whoever comes first: a run that was created and refused would be nobody's. */
-    private enum Fate {
-        OPEN,
-        CREATED,
-        ABANDONED
-    }
-
-    /** A run that somebody waits to hear of. */
-    private static final class Submitted implements GroupCommit.Entry {
-        private final RunRequest request;
-        private final UUID runId;
-        private final UUID appendId = UUID.randomUUID();
-        private final @Nullable IdempotencyKey key;
-        private final @Nullable UUID owner;
-        private final String data;
-        private final CallerPromise<Creation> promise = new CallerPromise<>();
-        private final AtomicReference<Fate> fate = new AtomicReference<>(Fate.OPEN);
-        private boolean inDoubt;
-
-        Submitted(RunRequest request, @Nullable IdempotencyKey key, @Nullable UUID owner) {
-            this.request = request;
-            this.runId = request.runId();
-            this.key = key;
-            this.owner = owner;
-            this.data = JsonText.encode(EventCodec.data(new RunEvent.Accepted(request)));
-        }
-
-        void abandon() {
-            if (fate.compareAndSet(Fate.OPEN, Fate.ABANDONED)) {
-                promise.fail(PgErrors.away(new IllegalStateException("no commit within 2 s")));
-            }
-        }
-
-        /** True when somebody still waits for it, and from then on will. */
-        boolean isHeldOn() {
-            return fate.compareAndSet(Fate.OPEN, Fate.CREATED) || fate.get() == Fate.CREATED;
-        }
-
-        void replay(Row row) {
-            if (key != null && key.bodySha256().equals(row.getString("body_sha256"))) {
-                promise.complete(
-                        new Creation(row.getUUID("run_id"), true, row.getLong("fence"), at(row, "replayed_at")));
-            } else {
-                promise.fail(Failure.of(
-                        Failure.Kind.UNPROCESSABLE,
-                        "caller-idempotency-key-reused",
-                        "the Idempotency-Key was used for another body"));
-            }
-        }
-
-        @Override
-        public int rows() {
-            return 2;
-        }
-
-        @Override
-        public long bytes() {
-            return 1_000L + data.length() * 2L;
-        }
-
-        @Override
-        public void fail(Throwable cause) {
-            promise.fail(cause);
-        }
-
-        @Override
-        public boolean isDropped() {
-            return fate.get() == Fate.ABANDONED && !inDoubt;
-        }
-
-        @Override
-        public boolean givesUp(Throwable error) {
-            inDoubt |= PgErrors.outcomeUnknown(error);
-            if (!inDoubt) {
-                promise.fail(PgErrors.away(error));
-            }
-            return !inDoubt;
-        }
     }
 }

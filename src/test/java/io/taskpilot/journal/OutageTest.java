@@ -260,13 +260,61 @@ class OutageTest {
 
         assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
 
+    @Test
+    void aRunThatARetryWasToldOfIsNotTakenBack() {
+        direct.register();
+        fixture.owned();
+        var request = request("asked twice");
+        var key = new IdempotencyKey("key-1", "POST /v1/runs", "k1", "body");
+        wire.breakAt("asked twice", Break.BEFORE_THE_ANSWER);
+        var creation = fixture.journal.create(request, key, true);
+        awaitBreak();
+        wire.down(); // committed, and the two seconds pass
+        assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
+        var retry = await(direct.journal.create(request(), key, true));
+        assertThat(retry.replayed()).isTrue();
+
         wire.up();
         awaitAnswers();
         fixture.owned(); // comes after it
-        assertThat(failure(direct.reader.run(request.runId()))).hasFieldOrPropertyWithValue("slug", "caller-not-found");
-        assertThat(TestPostgres.query(
-                        direct.address, "select count(*) from events where run_id = '" + request.runId() + "'"))
-                .isEqualTo("0");
+
+        assertThat(await(direct.journal.history(retry.runId()))).hasSize(1);
+        assertThat(await(direct.journal.claim(10)))
+                .as("whoever has room drives it")
+                .containsExactly(new Journal.Claim(request.runId(), 2, "new", 0));
+    }
+
+    @Test
+    void aRunThatIsCommittedIsNotRefusedWhenOneOfTheSameBatchMeetsAnError() {
+        var address = direct.address;
+        var expired = new IdempotencyKey("key-1", "POST /v1/runs", "k1", "body");
+        await(fixture.journal.create(request(), expired, true));
+        TestPostgres.execute(address, """
+                create sequence deletes;
+                create function fail_once() returns trigger language plpgsql as $$ begin
+                  if nextval('deletes') = 1 then raise exception 'once' using errcode = '57014'; end if;
+                  return null;
+                end $$;
+                create trigger fail_once before delete on idempotency_keys execute function fail_once();
+                update idempotency_keys set created_at = now() - interval '25 hours';
+                """);
+        var locker = Database.open(direct.vertx, address, 1);
+        var holds = Promise.<Void>promise();
+        var queued = Promise.<Void>promise();
+        var locked = locker.shared()
+                .transaction(sql -> sql.run("lock table idempotency_keys in share mode")
+                        .onSuccess(unused -> holds.complete())
+                        .compose(unused -> queued.future()));
+        await(holds.future());
+        fixture.journal.create(request(), null, true); // on its way, so that the next two share a batch
+        var fresh = fixture.journal.create(request(), null, true);
+        var again = fixture.journal.create(request(), expired, true);
+        queued.complete();
+
+        assertThat(await(fresh).replayed()).isFalse();
+        assertThat(failure(again)).as("the one that met it").hasFieldOrPropertyWithValue("slug", "overload-journal");
+        await(locked);
+        await(locker.close());
     }
 
     @Test
@@ -308,6 +356,10 @@ class OutageTest {
         assertThat(refused.get(0).cause()).isInstanceOf(Journal.NoRoom.class);
         wire.up();
         await(Future.all(appends.stream().filter(append -> !append.failed()).toList()));
+    }
+
+    private String count(String table) {
+        return TestPostgres.query(direct.address, "select count(*) from " + table);
     }
 
     private void awaitAnswers() {
