@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * one: expiry alone allows nothing. Time is the database's.
  */
 final class Nodes {
-    private static final Duration LONGEST_STATEMENT = Duration.ofSeconds(30);
+    static final Duration LONGEST_STATEMENT = Duration.ofSeconds(30);
+    private static final int MAX_UNANSWERED = 500;
 
     private static final String REGISTER = """
             insert into nodes (id, state, expires_at) values ($1, 'live', clock_timestamp() + interval '10 s')
@@ -57,7 +58,7 @@ final class Nodes {
             """;
 
     /**
-     * Candidates are judged in the statement's snapshot, and the lock then wants their fence unchanged: every new owner
+     * Candidates are judged in the statement's snapshot, and the lock then wants their fence unchanged: every claim
      * raises it. (After waiting for a lock PostgreSQL looks again at the locked row only, not at the node beside it.)
      *
      * <p>What was under way goes first. Of new runs each tenant gets one in turn, and what it has under way counts as
@@ -92,7 +93,7 @@ final class Nodes {
             update runs r set
               owner = $1,
               claim_id = $5,
-              fence = r.fence + (r.owner is distinct from $1)::int,
+              fence = r.fence + 1,
               stalls = r.stalls + claimable.dead::int,
               unowned_cause = case when claimable.dead then 'node_dead' else r.unowned_cause end
             from claimable
@@ -128,13 +129,18 @@ final class Nodes {
 
     private final Sql sql;
     private final Sql heartbeats;
+    private final Duration longestStatement;
     private final Map<UUID, Deadline> unanswered = new ConcurrentHashMap<>();
     private volatile @Nullable UUID self;
 
-    /** @param heartbeats where no reader is in the way */
-    Nodes(Sql sql, Sql heartbeats) {
+    /**
+     * @param heartbeats where no reader is in the way
+     * @param longestStatement how long after a claim was given up the server may still execute it
+     */
+    Nodes(Sql sql, Sql heartbeats, Duration longestStatement) {
         this.sql = sql;
         this.heartbeats = heartbeats;
+        this.longestStatement = longestStatement;
     }
 
     /** This process's node, once it is registered. */
@@ -171,23 +177,36 @@ final class Nodes {
 
     /**
      * A claim whose answer was lost may have been committed: then nobody would drive its runs. So the next ones ask for
-     * them too, as long as its statement may still be running.
+     * them too. It is forgotten when one that began after its statement had ended asked, and had places left.
      */
     Future<List<Claim>> claim(int max) {
         var me = self;
         if (me == null) {
             return Future.failedFuture(new IllegalStateException("claim before register"));
         }
-        unanswered.values().removeIf(Deadline::hasPassed);
         var claimId = UUID.randomUUID();
-        var lost = unanswered.keySet().toArray(UUID[]::new);
-        return sql.run(CLAIM, Tuple.of(me, max, EventCodec.FORMAT, lost, claimId))
-                .onFailure(error -> unanswered.put(claimId, Deadline.in(LONGEST_STATEMENT)))
+        var lost = Map.copyOf(unanswered);
+        var over = lost.entrySet().stream()
+                .filter(one -> one.getValue().hasPassed())
+                .map(Map.Entry::getKey)
+                .toList();
+        var named = lost.keySet().toArray(UUID[]::new);
+        return sql.run(CLAIM, Tuple.of(me, max, EventCodec.FORMAT, named, claimId))
+                .onFailure(error -> remember(claimId, error))
                 .map(rows -> {
+                    if (rows.size() < max) {
+                        over.forEach(unanswered::remove);
+                    }
                     var claims = new ArrayList<Claim>(rows.size());
                     rows.forEach(row -> claims.add(claim(row)));
                     return claims;
                 });
+    }
+
+    private void remember(UUID claimId, Throwable error) {
+        if (PgErrors.outcomeUnknown(error) && unanswered.size() < MAX_UNANSWERED) {
+            unanswered.put(claimId, Deadline.in(longestStatement));
+        }
     }
 
     private static Claim claim(Row row) {

@@ -71,7 +71,7 @@ public final class PgJournal implements Journal {
         this.database = database;
         var chain = new DecisionChain(chainKey);
         var statement = new AppendStatement(committed, historyWentBack);
-        this.nodes = new Nodes(database.shared(), database.heartbeats());
+        this.nodes = new Nodes(database.shared(), database.heartbeats(), Nodes.LONGEST_STATEMENT);
         this.creations = new Creations(database, committed);
         this.owned = new OwnedAppends(database, statement, chain, measured);
         this.unowned = new UnownedAppends(database, statement, chain, committed);

@@ -19,6 +19,7 @@ import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -137,8 +138,37 @@ class OutageTest {
         assertThat(failure(fixture.journal.claim(1))).hasFieldOrPropertyWithValue("slug", "overload-journal");
         var claims = await(claimAsTheKeeperDoes(20));
 
-        assertThat(claims).singleElement().extracting("runId", "fence").containsExactly(request.runId(), 2L);
+        assertThat(claims)
+                .as("a new fence: a third claim that is still under way must not find it as it was")
+                .singleElement()
+                .extracting("runId", "fence")
+                .containsExactly(request.runId(), 3L);
         assertThat(await(fixture.journal.claim(10))).isEmpty();
+    }
+
+    /** As after an outage that lasted longer than any statement, with newcomers in most of the places since. */
+    @Test
+    void runsOfALostClaimAreFoundHoweverLateAndHoweverFewPlacesAreFree() {
+        var nodes = new Nodes(fixture.database.shared(), fixture.database.heartbeats(), Duration.ZERO);
+        await(nodes.register());
+        await(direct.journal.create(request(), null, false));
+        assertThat(await(nodes.claim(1))).hasSize(1); // the statement is prepared now
+        var lost = new ArrayList<UUID>();
+        for (var i = 0; i < 3; i++) {
+            var request = request();
+            await(direct.journal.create(request, null, false));
+            lost.add(request.runId());
+        }
+        wire.breakAt("B", Break.BEFORE_THE_ANSWER); // the bind message of whatever comes next
+        failure(nodes.claim(3));
+
+        var found = new ArrayList<UUID>();
+        for (var tries = 0; tries < 20 && found.size() < 3; tries++) {
+            await(nodes.claim(1).otherwise(List.of())).forEach(claim -> found.add(claim.runId()));
+        }
+
+        assertThat(found).containsExactlyInAnyOrderElementsOf(lost);
+        assertThat(await(nodes.claim(10))).isEmpty();
     }
 
     /** Again after a failure: the pool may hand out the broken connection once more before it notices. */
