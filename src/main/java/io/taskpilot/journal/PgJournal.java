@@ -2,6 +2,7 @@ package io.taskpilot.journal;
 
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.Journal;
+import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -34,13 +36,16 @@ public final class PgJournal implements Journal {
             union all select status from runs where id = $1 and not exists (select 1 from marked)
             """;
 
+    /** In any order: those that can't be expired now, as their run has another format, must not hide others. */
     private static final String EXPIRED_APPROVALS = """
             select run_id from approvals where status = 'pending' and expires_at <= clock_timestamp()
-            order by expires_at limit $1
+            order by random() limit $1
             """;
 
     private static final String FORGET_KEYS =
             "delete from idempotency_keys where created_at < clock_timestamp() - interval '24 hours'";
+
+    private static final Duration LEAVING = Duration.ofSeconds(4); // a server that closes waits for 5 s
 
     private final Database database;
     private final Creations creations;
@@ -184,7 +189,20 @@ public final class PgJournal implements Journal {
 
     @Override
     public Future<Void> deregister(UUID nodeId) {
-        return nodes.deregister(nodeId).recover(PgErrors::failed);
+        return leave(nodeId, Deadline.in(LEAVING), 0).recover(PgErrors::failed);
+    }
+
+    /** Again after a lost race or connection: else others wait for the node's expiry before they take its runs. */
+    private Future<Void> leave(UUID nodeId, Deadline deadline, int failures) {
+        return nodes.deregister(nodeId).recover(error -> {
+            var meaning = PgErrors.meaning(error);
+            var passes = meaning == PgErrors.Meaning.AWAY || meaning == PgErrors.Meaning.RACE;
+            return passes && !deadline.hasPassed()
+                    ? database.vertx()
+                            .timer(Database.pauseMillis(failures), TimeUnit.MILLISECONDS)
+                            .compose(unused -> leave(nodeId, deadline, failures + 1))
+                    : Future.failedFuture(error);
+        });
     }
 
     /** Appends that wait for their commit, on this node. */

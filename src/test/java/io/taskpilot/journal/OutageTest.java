@@ -290,6 +290,15 @@ class OutageTest {
 
         assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
 
+        wire.up();
+        awaitAnswers();
+        fixture.owned(); // comes after it
+        assertThat(failure(direct.reader.run(request.runId()))).hasFieldOrPropertyWithValue("slug", "caller-not-found");
+        assertThat(TestPostgres.query(
+                        direct.address, "select count(*) from events where run_id = '" + request.runId() + "'"))
+                .isEqualTo("0");
+    }
+
     @Test
     void aRunThatARetryWasToldOfIsNotTakenBack() {
         direct.register();
@@ -345,6 +354,18 @@ class OutageTest {
         assertThat(failure(again)).as("the one that met it").hasFieldOrPropertyWithValue("slug", "overload-journal");
         await(locked);
         await(locker.close());
+    }
+
+    @Test
+    void leavingIsTriedAgainButNotForEver() {
+        wire.breakAt("delete from nodes", Break.BEFORE_IT_ARRIVES);
+
+        await(fixture.journal.deregister(node));
+
+        assertThat(wire.breaks()).isEqualTo(1);
+        assertThat(count("nodes")).isEqualTo("0");
+        wire.down();
+        assertThat(failure(fixture.journal.deregister(node))).hasFieldOrPropertyWithValue("slug", "overload-journal");
     }
 
     @Test

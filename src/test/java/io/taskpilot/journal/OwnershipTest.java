@@ -20,6 +20,7 @@ import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -434,6 +435,20 @@ class OwnershipTest {
         assertThat(TestPostgres.query(one.address, "select count(*) from approvals where status = 'pending'"))
                 .isEqualTo("0");
         assertThat(await(one.reader.run(early.id)).status()).isEqualTo(RunStatus.CANCELLED);
+    }
+
+    @Test
+    void approvalsThatCannotBeExpiredDoNotHideOthers() {
+        one.register();
+        var first = one.owned().parked(Instant.now().minusSeconds(5));
+        var second = one.owned().parked(Instant.now().minusSeconds(4));
+
+        var found = new HashSet<UUID>();
+        for (var rounds = 0; rounds < 100 && found.size() < 2; rounds++) {
+            found.addAll(await(one.journal.expiredApprovals(1)));
+        }
+
+        assertThat(found).containsExactlyInAnyOrder(first.id, second.id);
     }
 
     @Test
