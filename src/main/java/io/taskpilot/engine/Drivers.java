@@ -1,5 +1,6 @@
 package io.taskpilot.engine;
 
+import io.taskpilot.engine.Journal.Holding;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -10,6 +11,7 @@ import io.vertx.core.Promise;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -36,6 +38,7 @@ final class Drivers {
     private final List<Context> loops = new CopyOnWriteArrayList<>();
     private final Map<UUID, Pinned> runToDriver = new ConcurrentHashMap<>();
     private final Map<String, Integer> principalToRuns = new ConcurrentHashMap<>();
+    private final Set<Holding> held = ConcurrentHashMap.newKeySet();
     private final AtomicInteger slots = new AtomicInteger();
     private final AtomicInteger turn = new AtomicInteger();
     private final AtomicBoolean toTell = new AtomicBoolean();
@@ -59,7 +62,7 @@ final class Drivers {
     }
 
     /** Takes a place for a run; false when there is none, or the node is closing. Give it back, or drive. */
-    boolean reserve() {
+    boolean reserve(UUID runId, long fence) {
         if (closing) {
             return false;
         }
@@ -67,12 +70,27 @@ final class Drivers {
             slots.decrementAndGet();
             return false;
         }
+        held.add(new Holding(runId, fence));
         return true;
     }
 
-    void giveBack() {
+    void giveBack(UUID runId, long fence) {
+        held.remove(new Holding(runId, fence));
+        leavePlace();
+    }
+
+    private void leavePlace() {
         slots.decrementAndGet();
         room.run();
+    }
+
+    /** Runs that something here sees to: they are in a place, or on their way back. */
+    Set<Holding> held() {
+        return Set.copyOf(held);
+    }
+
+    boolean holds(Holding run) {
+        return held.contains(run);
     }
 
     int free() {
@@ -124,9 +142,11 @@ final class Drivers {
             driver.drive(first).onComplete(done -> {
                 runToDriver.remove(runId, pinned);
                 principalToRuns.computeIfPresent(principal, (same, runs) -> runs > 1 ? runs - 1 : null);
-                giveBack();
                 if (done.failed()) { // it is still this node's: somebody has to try again, and not at once
+                    leavePlace();
                     with.vertx().setTimer(GAVE_UP_MILLIS, again -> handBack(runId, fence));
+                } else {
+                    giveBack(runId, fence);
                 }
                 if (closing) {
                     tellReleased();
@@ -137,9 +157,13 @@ final class Drivers {
 
     /** Releases a run that this node owns and does not drive, however often it takes: nobody else may have it before. */
     void handBack(UUID runId, long fence) {
+        held.add(new Holding(runId, fence));
         with.journal()
                 .release(runId, fence)
-                .onSuccess(unused -> tellReleased())
+                .onSuccess(unused -> {
+                    held.remove(new Holding(runId, fence));
+                    tellReleased();
+                })
                 .onFailure(unused -> with.vertx().setTimer(HAND_BACK_AGAIN_MILLIS, again -> handBack(runId, fence)));
     }
 

@@ -34,6 +34,7 @@ public final class Engine implements Runs {
     private final Dispatcher dispatcher;
     private final Drivers drivers;
     private final Admission admission;
+    private final Strays strays;
     private final EngineSettings settings;
     private final RunMetrics metrics;
     private @Nullable String keeperId;
@@ -68,6 +69,7 @@ public final class Engine implements Runs {
         var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
         drivers = new Drivers(with, settings.runs(), signals::claimable);
         admission = new Admission(vertx, journal, metrics, settings.queue());
+        strays = new Strays(journal, drivers, metrics);
         telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
         telemetry.admission(admission::depth, settings.queue(), settings.runs());
     }
@@ -84,7 +86,7 @@ public final class Engine implements Runs {
                 : vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
                         .compose(unused -> admission.start())
                         .compose(unused -> vertx.deployVerticle(
-                                new Keeper(journal, signals, drivers, admission, workflow, lease, sole)))
+                                new Keeper(journal, signals, drivers, admission, workflow, lease, strays, sole)))
                         .onSuccess(id -> keeperId = id)
                         .mapEmpty();
     }
@@ -113,7 +115,8 @@ public final class Engine implements Runs {
 
     @Override
     public Future<Submission> submit(RunRequest request, @Nullable IdempotencyKey key) {
-        if (admission.hasQueue() || !drivers.reserve()) {
+        var runId = request.runId();
+        if (admission.hasQueue() || !drivers.reserve(runId, Journal.FIRST_FENCE)) {
             return admission.queue(() -> journal.create(request, key, false)).map(created -> {
                 signals.claimable();
                 return submission(request, created);
@@ -121,13 +124,13 @@ public final class Engine implements Runs {
         }
         var owner = lease.nodeId();
         return journal.create(request, key, true)
-                .onFailure(cause -> drivers.giveBack())
+                .onFailure(cause -> drivers.giveBack(runId, Journal.FIRST_FENCE))
                 .map(created -> {
                     if (created.replayed()) {
-                        drivers.giveBack();
+                        drivers.giveBack(runId, Journal.FIRST_FENCE);
                     } else if (!owner.equals(lease.nodeId())) { // declared dead meanwhile: it was not this node's
-                        drivers.giveBack();
-                        drivers.handBack(created.runId(), created.fence());
+                        drivers.giveBack(runId, Journal.FIRST_FENCE);
+                        drivers.handBack(runId, created.fence());
                     } else {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
                         drivers.drive(owner, created.fence(), RunState.of(List.of(accepted)), List.of());

@@ -7,6 +7,7 @@ import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.vertx.core.Future;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * approvals, tasks. Futures complete on the caller's context, and not before the commit is known.
  */
 public interface Journal {
+    /** With which a run is created; every claim, and every append of nobody's, raises it. */
+    long FIRST_FENCE = 1;
 
     /**
      * Appends {@code run.accepted}, with the idempotency row. Fails at once with {@code overload-journal} (503) while
@@ -86,6 +89,18 @@ public interface Journal {
 
     /** Gives a run back, so that another node continues it at once. False if it was not this fence's any more. */
     Future<Boolean> release(UUID runId, long fence);
+
+    /**
+     * Runs that are this node's and of which nothing is known: they are not among {@code known}, nor is their creation
+     * still to be settled. At most {@code max}, the oldest.
+     */
+    Future<List<Stray>> strays(Collection<Holding> known, int max);
+
+    /** A run in the hands of one owner: the next has another fence. */
+    record Holding(UUID runId, long fence) {}
+
+    /** @param at the database's time when it was seen */
+    record Stray(Holding holding, Instant at) {}
 
     /** How many runs wait for their first owner; counts up to {@code max}. */
     Future<Integer> waiting(int max);

@@ -26,6 +26,7 @@ final class Keeper extends VerticleBase {
     private static final long HEARTBEAT_MILLIS = 2_000;
     private static final long CLAIM_MILLIS = 500;
     private static final long EXPIRY_MILLIS = 1_000;
+    private static final long STRAYS_MILLIS = 3_000;
     private static final long CLEAN_UP_MILLIS = 3_600_000;
     private static final long LOOPS_SILENT_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long PING_MILLIS = 1_000;
@@ -40,10 +41,12 @@ final class Keeper extends VerticleBase {
     private final Admission admission;
     private final Workflow workflow;
     private final Lease lease;
+    private final Strays strays;
     private final boolean sole;
     private final Renewals renewals = new Renewals();
     private long loopsAnsweredNanos = System.nanoTime();
     private boolean declareDue = true;
+    private long claims;
     private boolean claiming;
     private boolean claimAgain;
     private boolean closing;
@@ -56,6 +59,7 @@ final class Keeper extends VerticleBase {
             Admission admission,
             Workflow workflow,
             Lease lease,
+            Strays strays,
             boolean sole) {
         this.journal = journal;
         this.signals = signals;
@@ -63,6 +67,7 @@ final class Keeper extends VerticleBase {
         this.admission = admission;
         this.workflow = workflow;
         this.lease = lease;
+        this.strays = strays;
         this.sole = sole;
     }
 
@@ -83,6 +88,7 @@ final class Keeper extends VerticleBase {
         every(HEARTBEAT_MILLIS, this::heartbeat);
         every(EXPIRY_MILLIS, this::expireApprovals);
         every(EXPIRY_MILLIS, this::endOverdue);
+        every(STRAYS_MILLIS, () -> strays.look(() -> claiming ? claims : Strays.NO_CLAIM));
         every(CLEAN_UP_MILLIS, journal::cleanUp);
         vertx.setPeriodic(CLAIM_MILLIS, unused -> {
             declareDue = true;
@@ -160,6 +166,7 @@ final class Keeper extends VerticleBase {
             return;
         }
         claiming = true;
+        claims++;
         claimAgain = false;
         declare()
                 .compose(unused -> claimFree())
@@ -200,7 +207,7 @@ final class Keeper extends VerticleBase {
 
     /** In a place at once: the next claim must not count on it too. */
     private void place(UUID owner, Claim claim) {
-        if (drivers.reserve()) {
+        if (drivers.reserve(claim.runId(), claim.fence())) {
             take(owner, claim);
         } else {
             drivers.handBack(claim.runId(), claim.fence());
@@ -210,7 +217,7 @@ final class Keeper extends VerticleBase {
     /** What was claimed is this node's until it drives it or gives it back: tried until one of the two succeeds. */
     private void take(UUID owner, Claim claim) {
         if (!owner.equals(lease.nodeId())) {
-            drivers.giveBack(); // declared dead meanwhile: whoever claims next has it
+            drivers.giveBack(claim.runId(), claim.fence()); // declared dead meanwhile: whoever claims next has it
             return;
         }
         journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(owner, claim, state), cause -> {
@@ -232,7 +239,7 @@ final class Keeper extends VerticleBase {
 
     private void drive(UUID owner, Claim claim, RunState state) {
         if (!owner.equals(lease.nodeId())) {
-            drivers.giveBack();
+            drivers.giveBack(claim.runId(), claim.fence());
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));

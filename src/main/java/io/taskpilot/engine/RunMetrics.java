@@ -109,6 +109,15 @@ final class RunMetrics {
         metrics.runPoisoned();
     }
 
+    /** @param runs of this node that nothing in it sees to, as far as it looks like it */
+    void stuck(int runs) {
+        metrics.runsStuck(runs);
+    }
+
+    void handedBack() {
+        metrics.runHandedBack();
+    }
+
     private static Duration millis(double ms) {
         return Duration.ofNanos(Math.round(ms * 1e6));
     }

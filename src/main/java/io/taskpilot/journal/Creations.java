@@ -1,6 +1,8 @@
 package io.taskpilot.journal;
 
+import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Journal.Creation;
+import io.taskpilot.engine.Journal.Holding;
 import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.EventCodec;
@@ -17,7 +19,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -95,6 +99,8 @@ final class Creations {
     private final Lane lane;
     private final Consumer<Collection<UUID>> committed;
     private final GroupCommit<Submitted> writer;
+    /** Sent, and not known to be committed, refused or taken back. */
+    private final Set<UUID> unsettled = ConcurrentHashMap.newKeySet();
 
     Creations(Database database, Consumer<Collection<UUID>> committed) {
         this.database = database;
@@ -108,10 +114,17 @@ final class Creations {
         if (!database.isWell()) {
             return Future.failedFuture(PgErrors.away(new IllegalStateException("known to be away")));
         }
-        var submitted = new Submitted(request, key, owner);
+        var submitted = new Submitted(request, key, owner, unsettled::remove);
         var timer = database.vertx().setTimer(LONGEST_WAIT_MILLIS, unused -> submitted.abandon());
         writer.add(submitted);
         return submitted.promise.future().onComplete(unused -> database.vertx().cancelTimer(timer));
+    }
+
+    /** Runs that may be in the database and that somebody here will still accept, or take back. */
+    List<Holding> unsettled() {
+        return unsettled.stream()
+                .map(runId -> new Holding(runId, Journal.FIRST_FENCE))
+                .toList();
     }
 
     void close() {
@@ -119,10 +132,15 @@ final class Creations {
     }
 
     private Future<List<Submitted>> send(List<Submitted> batch) {
+        batch.forEach(one -> unsettled.add(one.runId));
+        return create(batch).onSuccess(open -> batch.forEach(one -> unsettled.remove(one.runId)));
+    }
+
+    private Future<List<Submitted>> create(List<Submitted> batch) {
         return lane.run(CREATE, parameters(batch)).compose(rows -> {
             var done = new HashMap<UUID, Creation>();
             for (var row : rows) {
-                done.put(row.getUUID("id"), new Creation(row.getUUID("id"), false, 1, at(row, "at")));
+                done.put(row.getUUID("id"), new Creation(row.getUUID("id"), false, Journal.FIRST_FENCE, at(row, "at")));
             }
             var missing =
                     batch.stream().filter(one -> !done.containsKey(one.runId)).toList();
@@ -146,7 +164,7 @@ final class Creations {
             for (var one : missing) {
                 var row = Objects.requireNonNull(byRun.get(one.runId));
                 if (one.appendId.equals(row.getUUID("append_id"))) {
-                    done.put(one.runId, new Creation(one.runId, false, 1, at(row, "at")));
+                    done.put(one.runId, new Creation(one.runId, false, Journal.FIRST_FENCE, at(row, "at")));
                 } else if (row.getUUID("append_id") != null) {
                     one.fail(Failure.internal(
                             "internal-journal", new IllegalStateException("run id taken: " + one.runId)));

@@ -2,6 +2,8 @@ package io.taskpilot.journal;
 
 import io.taskpilot.engine.Journal.Claim;
 import io.taskpilot.engine.Journal.Heartbeat;
+import io.taskpilot.engine.Journal.Holding;
+import io.taskpilot.engine.Journal.Stray;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Ids;
@@ -122,6 +124,15 @@ final class Nodes {
             limit $1
             """;
 
+    /** Those that are known are hashed, so many of them cost no more than the heartbeat's look at the same rows. */
+    private static final String STRAYS = """
+            select r.id, r.fence, clock_timestamp() as at from runs r
+            where r.owner = $1 and r.status in ('queued', 'running')
+              and (r.id, r.fence) not in (select id, fence from unnest($2::uuid[], $3::int8[]) as known(id, fence))
+            order by r.id
+            limit $4
+            """;
+
     private static final String FORGET_DEAD = """
             delete from nodes n where n.state = 'dead' and n.expires_at < clock_timestamp() - interval '1 hour'
               and not exists (select 1 from runs r where r.owner = n.id and r.status in ('queued', 'running'))
@@ -203,6 +214,7 @@ final class Nodes {
                 });
     }
 
+    /** Of so many that there is no room the runs are found as strays, later. */
     private void remember(UUID claimId, Throwable error) {
         if (PgErrors.outcomeUnknown(error) && unanswered.size() < MAX_UNANSWERED) {
             unanswered.put(claimId, Deadline.in(longestStatement));
@@ -227,6 +239,16 @@ final class Nodes {
             var runs = new ArrayList<UUID>(rows.size());
             rows.forEach(row -> runs.add(row.getUUID(0)));
             return runs;
+        });
+    }
+
+    Future<List<Stray>> strays(List<Holding> known, int max) {
+        var ids = known.stream().map(Holding::runId).toArray(UUID[]::new);
+        var fences = known.stream().map(Holding::fence).toArray(Long[]::new);
+        return sql.run(STRAYS, Tuple.of(self, ids, fences, max)).map(rows -> {
+            var strays = new ArrayList<Stray>(rows.size());
+            rows.forEach(row -> strays.add(new Stray(new Holding(row.getUUID("id"), row.getLong("fence")), at(row))));
+            return strays;
         });
     }
 

@@ -143,6 +143,13 @@ public final class PgJournal implements Journal {
     }
 
     @Override
+    public Future<List<Stray>> strays(Collection<Holding> known, int max) {
+        var all = new ArrayList<>(known);
+        all.addAll(creations.unsettled());
+        return nodes.strays(all, max).recover(PgErrors::failed);
+    }
+
+    @Override
     public Future<List<UUID>> expiredApprovals(int max) {
         return database.shared()
                 .run(EXPIRED_APPROVALS, Tuple.of(max))

@@ -9,6 +9,7 @@ import io.taskpilot.run.RunRequest;
 import io.vertx.sqlclient.Row;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A run to be created, that somebody waits to hear of. */
@@ -28,13 +29,16 @@ final class Submitted implements GroupCommit.Entry {
     final String data;
     final CallerPromise<Creation> promise = new CallerPromise<>();
     private final AtomicReference<Fate> fate = new AtomicReference<>(Fate.OPEN);
+    private final Consumer<UUID> failed;
     private boolean inDoubt;
 
-    Submitted(RunRequest request, @Nullable IdempotencyKey key, @Nullable UUID owner) {
+    /** @param failed told the run's id when it will not be sent again */
+    Submitted(RunRequest request, @Nullable IdempotencyKey key, @Nullable UUID owner, Consumer<UUID> failed) {
         this.request = request;
         this.runId = request.runId();
         this.key = key;
         this.owner = owner;
+        this.failed = failed;
         this.data = JsonText.encode(EventCodec.data(new RunEvent.Accepted(request)));
     }
 
@@ -78,6 +82,7 @@ final class Submitted implements GroupCommit.Entry {
 
     @Override
     public void fail(Throwable cause) {
+        failed.accept(runId);
         promise.fail(cause);
     }
 
@@ -90,7 +95,7 @@ final class Submitted implements GroupCommit.Entry {
     public boolean givesUp(Throwable error) {
         inDoubt |= PgErrors.outcomeUnknown(error);
         if (!inDoubt) {
-            promise.fail(PgErrors.away(error));
+            fail(PgErrors.away(error));
         }
         return !inDoubt;
     }

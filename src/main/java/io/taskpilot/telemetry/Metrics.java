@@ -69,6 +69,7 @@ public final class Metrics {
     private final MeterProvider<Counter> announcements = counter("approval.announcements");
     private final MeterProvider<Counter> fenceLost = counter("fence.lost");
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
+    private final MeterProvider<Counter> handedBack = counter("runs.handed.back");
     private final MeterProvider<Counter> traceObjects = counter("trace.archive.objects");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
     private final MeterProvider<Timer> llm = timer("llm.request.duration", MODEL);
@@ -85,6 +86,7 @@ public final class Metrics {
     private final MeterProvider<Counter> signalsReopened = counter("signals.reopened");
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
+    private final AtomicInteger stuck = new AtomicInteger();
     private final AtomicInteger sse = streams("sse");
     private final AtomicInteger webSockets = streams("websocket");
 
@@ -96,6 +98,7 @@ public final class Metrics {
                 .labelNames("version", "revision", "java")
                 .register(registry.getPrometheusRegistry())
                 .addLabelValues(version, revision, Runtime.version().toString());
+        Gauge.builder("taskpilot.runs.stuck", stuck, AtomicInteger::get).register(registry);
     }
 
     /** For Vert.x's own metrics, and binders of the JVM. */
@@ -235,6 +238,16 @@ public final class Metrics {
     /** A run was given up, as nodes died of it. */
     public void runPoisoned() {
         poisoned.withTags(NO_TAGS).increment();
+    }
+
+    /** @param runs of this node in the database that nothing in it has seen to, for two looks at least */
+    public void runsStuck(int runs) {
+        stuck.set(runs);
+    }
+
+    /** A run was stuck for so long that it was given back, for any node to continue. */
+    public void runHandedBack() {
+        handedBack.withTags(NO_TAGS).increment();
     }
 
     /** @param outcome archived, failed, corrupt or expired */

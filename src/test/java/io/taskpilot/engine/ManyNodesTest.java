@@ -120,6 +120,102 @@ class ManyNodesTest {
     }
 
     @Test
+    void aRunOfThisNodeThatNothingDrivesIsFoundAndGivenBack() throws Exception {
+        var node = node(
+                (method, arguments, go) -> method.equals("create")
+                        ? go.get().compose(created -> Future.failedFuture("nobody heard of it"))
+                        : go.get(),
+                this::answer);
+        var request = TestNode.request();
+        var submission = node.engine.submit(request, null);
+        await("it is refused", submission::failed);
+        assertThat(TestPostgres.query(address, "select owner from runs"))
+                .as("and committed")
+                .isEqualTo(node.lease.nodeId().toString());
+
+        var events = node.finish(request.runId());
+
+        assertThat(TestNode.types(events)).last().isEqualTo("run.succeeded");
+        assertThat(TestPostgres.query(address, "select fence from runs"))
+                .as("it was claimed")
+                .isEqualTo("2");
+        assertThat(node.metrics.scrape("text/plain")).containsPattern("runs_handed_back_total\\S* 1");
+    }
+
+    /** Each in the hands of something that takes its time: a driver, an acceptance, a take-over, a claim. */
+    @Test
+    void whatADriverHasOrIsAboutToHaveIsNotGivenBack() throws Exception {
+        var looks = new AtomicInteger();
+        var releases = new AtomicInteger();
+        var taken = new AtomicInteger();
+        var claimed = new AtomicInteger();
+        var model = new Gate();
+        var accepting = new Gate();
+        var taking = new Gate();
+        var claiming = new Gate();
+        var late = TestNode.request();
+        var node = node(
+                (method, arguments, go) -> switch (method) {
+                    case "strays" -> go.get().onSuccess(unused -> looks.incrementAndGet());
+                    case "release" -> {
+                        releases.incrementAndGet();
+                        yield go.get();
+                    }
+                    case "create" -> after(go.get(), accepting);
+                    case "history" -> {
+                        taken.incrementAndGet();
+                        yield taking.pass(go);
+                    }
+                    case "claim" ->
+                        go.get().compose(claims -> {
+                            if (!claims.toString().contains(late.runId().toString())) {
+                                return Future.succeededFuture(claims);
+                            }
+                            claimed.incrementAndGet();
+                            return after(Future.succeededFuture(claims), claiming);
+                        });
+                    default -> go.get();
+                },
+                (agent, run, offered, call) -> {
+                    asked.incrementAndGet();
+                    return after(reply(agent, run, ReviewVerdict.APPROVE), model);
+                });
+        model.shut();
+        var driven = node.submit(TestNode.request());
+        await("the model is asked", () -> asked.get() == 1);
+        accepting.shut();
+        var accepted = TestNode.request();
+        var submission = node.engine.submit(accepted, null);
+        await("one is being accepted", () -> count("runs").equals("2"));
+        taking.shut();
+        var queued = TestNode.request();
+        node.queue(queued);
+        await("one is being taken", () -> taken.get() == 1);
+        var early = looks.get();
+        await("they were looked for before the claim", () -> looks.get() > early + 1);
+        claiming.shut();
+        node.queue(late);
+        await("one is being claimed", () -> claimed.get() == 1);
+
+        var before = looks.get();
+        await("time enough to find them", () -> looks.get() > before + 5);
+
+        assertThat(releases).hasValue(0);
+        List.of(model, accepting, taking, claiming).forEach(Gate::open);
+        submission.await(20, SECONDS);
+        for (var runId : List.of(driven, accepted.runId(), queued.runId(), late.runId())) {
+            assertThat(TestNode.types(node.finish(runId))).last().isEqualTo("run.succeeded");
+        }
+        assertThat(TestPostgres.query(address, "select string_agg(fence::text, ' ' order by created_at) from runs"))
+                .isEqualTo("1 1 2 2");
+    }
+
+    private static <T> Future<T> after(Future<T> first, Gate gate) {
+        return first.compose(
+                value -> gate.pass(() -> Future.succeededFuture(value)).map(unused -> value));
+    }
+
+    @Test
     void aYoungNodeDeclaresNobody() throws Exception {
         var claims = new AtomicInteger();
         var declared = new AtomicInteger();

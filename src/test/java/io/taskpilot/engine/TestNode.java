@@ -48,12 +48,13 @@ final class TestNode implements AutoCloseable {
     final Metrics metrics = new Metrics("test", "test");
     final Engine engine;
     private final PgRunReader reader;
+    private final PgJournal journal;
 
     TestNode(PostgresAddress address, Agents agents, List<Tool> tools, Wire wire) throws Exception {
         var database = Database.open(vertx, address, 3);
         reader = new PgRunReader(database, null);
         var signals = new LocalSignals(vertx);
-        var journal = new PgJournal(database, null, signals::changed, detail -> {});
+        journal = new PgJournal(database, null, signals::changed, detail -> {});
         engine = new Engine(
                 vertx,
                 settings(),
@@ -103,6 +104,11 @@ final class TestNode implements AutoCloseable {
 
     UUID submit(RunRequest request) throws TimeoutException {
         return engine.submit(request, null).await(20, SECONDS).runId();
+    }
+
+    /** Leaves a run to whoever claims it. */
+    void queue(RunRequest request) throws TimeoutException {
+        journal.create(request, null, false).await(20, SECONDS);
     }
 
     RunReader.RunView view(UUID runId) throws TimeoutException {

@@ -10,6 +10,7 @@ import static io.taskpilot.journal.JournalFixture.turnStarted;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.Journal;
+import io.taskpilot.engine.Journal.Holding;
 import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.journal.JournalFixture.Owned;
 import io.taskpilot.journal.UnreliableWire.Break;
@@ -22,6 +23,7 @@ import io.vertx.core.Promise;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -321,6 +323,27 @@ class OutageTest {
         assertThat(await(direct.journal.claim(10)))
                 .as("whoever has room drives it")
                 .containsExactly(new Journal.Claim(request.runId(), 2, "new", 0));
+    }
+
+    @Test
+    void aRunWhoseCreationIsNotSettledIsNoStray() {
+        var settled = fixture.owned();
+        var request = request("never to run");
+        wire.breakAt("never to run", Break.SILENCE_AFTER_IT);
+        var creation = fixture.journal.create(request, null, true);
+        until(() -> count("runs").equals("2"));
+
+        assertThat(await(fixture.journal.strays(Set.of(), 10)))
+                .extracting(Journal.Stray::holding)
+                .containsExactly(new Holding(settled.id, settled.fence));
+        assertThat(await(fixture.journal.strays(Set.of(new Holding(settled.id, settled.fence)), 10)))
+                .isEmpty();
+        assertThat(await(fixture.journal.strays(Set.of(new Holding(settled.id, settled.fence + 1)), 10)))
+                .as("held with another fence")
+                .hasSize(1);
+
+        assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
+        until(() -> count("runs").equals("1"));
     }
 
     @Test

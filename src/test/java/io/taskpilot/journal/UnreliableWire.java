@@ -19,7 +19,9 @@ final class UnreliableWire implements AutoCloseable {
         /** It arrives and is executed, and the answer never comes back. */
         BEFORE_THE_ANSWER,
         /** It never arrives, and the connection stays open and silent. */
-        SILENCE
+        SILENCE,
+        /** It arrives and is executed, and the connection stays open and silent. */
+        SILENCE_AFTER_IT
     }
 
     private final Vertx vertx = Vertx.vertx();
@@ -108,11 +110,17 @@ final class UnreliableWire implements AutoCloseable {
                 upstream.handler(answer -> client.close());
                 upstream.write(message);
             }
-            case SILENCE -> {
-                upstream.handler(answer -> {});
-                client.handler(more -> {});
+            case SILENCE -> silence(client, upstream);
+            case SILENCE_AFTER_IT -> {
+                silence(client, upstream);
+                upstream.write(message);
             }
         }
+    }
+
+    private static void silence(NetSocket client, NetSocket upstream) {
+        upstream.handler(answer -> {});
+        client.handler(more -> {});
     }
 
     @Override

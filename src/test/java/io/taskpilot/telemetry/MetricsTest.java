@@ -32,6 +32,8 @@ final class MetricsTest {
         metrics.takenOver("node_dead");
         metrics.fenceLost();
         metrics.runPoisoned();
+        metrics.runsStuck(2);
+        metrics.runHandedBack();
         metrics.approvalsPending(() -> 1);
         metrics.approvalAnswered(second);
         metrics.llmRequest("openai", "gpt", "success", second);
@@ -75,6 +77,8 @@ final class MetricsTest {
                 "taskpilot_takeovers_total{reason=\"node_dead\"} 1.0",
                 "taskpilot_fence_lost_total 1.0",
                 "taskpilot_runs_poisoned_total 1.0",
+                "taskpilot_runs_stuck 2.0",
+                "taskpilot_runs_handed_back_total 1.0",
                 "taskpilot_approvals_pending 1.0",
                 "taskpilot_approval_wait_seconds_bucket",
                 "taskpilot_llm_request_duration_seconds_bucket",
