@@ -6,7 +6,6 @@ import io.vertx.core.Future;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
-import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -85,7 +84,7 @@ public final class PgRetention implements Retention {
 
     @Override
     public Future<@Nullable Turn> turn() {
-        return database.connect().compose(connection -> {
+        return database.session().compose(connection -> {
             var session = new Session(connection);
             return session.run(LOCK)
                     .compose(rows -> rows.iterator().next().getBoolean(0)
@@ -97,9 +96,9 @@ public final class PgRetention implements Retention {
 
     /** One connection, for one turn. */
     private static final class Session implements Turn {
-        private final SqlConnection connection;
+        private final Database.Session connection;
 
-        Session(SqlConnection connection) {
+        Session(Database.Session connection) {
             this.connection = connection;
         }
 
@@ -112,7 +111,7 @@ public final class PgRetention implements Retention {
         }
 
         private Future<RowSet<Row>> asked(String sql, Tuple parameters) {
-            return connection.preparedQuery(sql).execute(parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
+            return Sql.on(connection.connection()).run(sql, parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
         }
 
         private static <T> Function<RowSet<Row>, List<T>> all(Function<Row, T> view) {

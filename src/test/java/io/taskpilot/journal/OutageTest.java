@@ -19,6 +19,7 @@ import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -308,6 +309,93 @@ class OutageTest {
         assertThat(refused.get(0).cause()).isInstanceOf(Journal.NoRoom.class);
         wire.up();
         await(Future.all(appends.stream().filter(append -> !append.failed()).toList()));
+    }
+
+    @Test
+    void anAppendGoesOnThoughItsConnectionHungWhileItWasOpened() {
+        try (var patient = patient()) {
+            patient.register();
+            var run = patient.owned().appended(started());
+            wire.mute();
+            var append = run.append(turnStarted(1));
+            until(() -> wire.ignored() > 0);
+            wire.up(); // for new connections: those it took stay silent
+
+            await(append);
+
+            assertThat(run.history()).hasSize(3);
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void readersFindConnectionsAgainThoughAllOfTheirsHungWhileTheyWereOpened() {
+        try (var patient = patient()) {
+            patient.register();
+            var run = patient.owned();
+            wire.mute();
+            var reads = new ArrayList<Future<?>>();
+            for (var i = 0; i < 2 * JournalFixture.POOL; i++) {
+                reads.add(patient.reader.run(run.id));
+            }
+            until(() -> wire.ignored() >= JournalFixture.POOL - 1); // one may get the connection that was cut
+            reads.forEach(read -> assertThat(failure(read)).hasFieldOrPropertyWithValue("slug", "overload-journal"));
+            wire.up();
+
+            await(allConnections(patient));
+
+            assertThat(await(patient.reader.run(run.id)).status()).isEqualTo(RunStatus.QUEUED);
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void whoeverHasAConnectionKeepsItWhileOthersThatHangAreReplaced() {
+        try (var patient = patient()) {
+            var holds = Promise.<Void>promise();
+            var held = patient.database.shared().transaction(sql -> {
+                holds.complete();
+                return sql.run("select 'held', pg_sleep(8)");
+            });
+            await(holds.future());
+            wire.muteNew();
+            var reads = new ArrayList<Future<?>>();
+            for (var i = 1; i < JournalFixture.POOL; i++) {
+                reads.add(patient.reader.run(UUID.randomUUID()));
+            }
+            until(() -> wire.ignored() == JournalFixture.POOL - 1);
+            reads.forEach(read -> assertThat(failure(read)).hasFieldOrPropertyWithValue("slug", "overload-journal"));
+            wire.up();
+
+            await(allConnections(patient));
+
+            assertThat(await(held).iterator().next().getString(0)).isEqualTo("held");
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void aSessionThatHangsWhileItIsOpenedIsGivenUp() {
+        wire.mute();
+        var retention = new PgRetention(fixture.database);
+
+        assertThat(failure(retention.turn())).hasFieldOrPropertyWithValue("slug", "overload-journal");
+
+        assertThat(wire.everIgnored()).isPositive();
+        until(() -> wire.ignored() == 0);
+        wire.up();
+        await(await(retention.turn()).end());
+    }
+
+    private static Future<?> allConnections(JournalFixture of) {
+        return Future.all(LongStream.range(0, JournalFixture.POOL)
+                .mapToObj(i -> of.database.shared().run("select pg_sleep(1)"))
+                .toList());
+    }
+
+    /** As patient with silence as a server in production. */
+    private JournalFixture patient() {
+        return new JournalFixture(wire.address(), Duration.ofSeconds(15));
     }
 
     private void awaitAnswers() {
