@@ -13,7 +13,6 @@ import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -30,7 +29,7 @@ final class OwnedAppends {
     private final DecisionChain chain;
     private final GroupCommit<Append> writer;
     private final AtomicLong pendingBytes = new AtomicLong();
-    private final Set<UUID> underWay = ConcurrentHashMap.newKeySet();
+    private final Turns turns = new Turns();
     /** Where the chains of this node's runs end, so that the next link needs no question. */
     private final Map<UUID, Known> heads = new ConcurrentHashMap<>();
 
@@ -46,14 +45,12 @@ final class OwnedAppends {
     }
 
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
-        if (!underWay.add(runId)) {
-            return Future.failedFuture(Failure.internal(
-                    "internal-journal", new IllegalStateException("two appends at once for run " + runId)));
-        }
-        return head(runId, before, events)
-                .map(head -> prepared(fence, before, events, head))
-                .compose(this::write)
-                .andThen((appended, error) -> underWay.remove(runId));
+        return turns.take(
+                runId,
+                fence,
+                () -> head(runId, before, events)
+                        .map(head -> prepared(fence, before, events, head))
+                        .compose(this::write));
     }
 
     /** The chain of a run is nobody else's business now. */
@@ -66,7 +63,7 @@ final class OwnedAppends {
     }
 
     int pending() {
-        return underWay.size();
+        return turns.size();
     }
 
     void close() {

@@ -398,6 +398,26 @@ class OutageTest {
         return new JournalFixture(wire.address(), Duration.ofSeconds(15));
     }
 
+    @Test
+    void aRunThatItsNodeClaimsBackIsAppendedToThoughAnAppendFromBeforeStillHangs() {
+        var run = fixture.owned().appended(started());
+        wire.breakAt("agent.started", Break.SILENCE);
+        var before = run.append(turnStarted(1));
+        awaitBreak();
+        await(direct.journal.declareDead(direct.register(), true));
+        fixture.register();
+        var claim = await(fixture.journal.claim(1)).get(0);
+
+        var again = fixture.new Owned(claim.runId(), claim.fence());
+        again.appended(turnStarted(1));
+
+        assertThat(claim.fence()).isGreaterThan(run.fence);
+        assertThat(failure(before)).isInstanceOf(Journal.LostRun.class);
+        assertThat(again.history()).extracting(Recorded::seq).containsExactly(1L, 2L, 3L);
+        assertThat(failure(run.append(turnStarted(1)))).isInstanceOf(Journal.LostRun.class);
+        again.appended(turnCompleted(1, "and on"));
+    }
+
     private void awaitAnswers() {
         until(fixture.database::isWell);
     }
