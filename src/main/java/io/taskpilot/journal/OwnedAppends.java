@@ -28,6 +28,7 @@ final class OwnedAppends {
     private final AppendStatement statement;
     private final DecisionChain chain;
     private final GroupCommit<Append> writer;
+    private final HeldRows heldRows;
     private final AtomicLong pendingBytes = new AtomicLong();
     private final Turns turns = new Turns();
     /** Where the chains of this node's runs end, so that the next link needs no question. */
@@ -41,7 +42,8 @@ final class OwnedAppends {
         this.lane = database.dedicated();
         this.statement = statement;
         this.chain = chain;
-        this.writer = new GroupCommit<>(database, measured, batch -> statement.send(lane, batch));
+        this.writer = new GroupCommit<>(database, measured, this::send);
+        this.heldRows = new HeldRows(database, writer::add);
     }
 
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
@@ -51,6 +53,14 @@ final class OwnedAppends {
                 () -> head(runId, before, events)
                         .map(head -> prepared(fence, before, events, head))
                         .compose(this::write));
+    }
+
+    private Future<List<Append>> send(List<Append> batch) {
+        return statement
+                .send(lane, batch)
+                .recover(error -> PgErrors.isLockedOut(error)
+                        ? heldRows.setAside(lane, batch, error)
+                        : Future.failedFuture(error));
     }
 
     /** The chain of a run is nobody else's business now. */
@@ -67,6 +77,7 @@ final class OwnedAppends {
     }
 
     void close() {
+        heldRows.close();
         writer.close();
     }
 
