@@ -30,6 +30,17 @@ public final class PgRetention implements Retention {
             select pg_try_advisory_lock(hashtext('taskpilot.archive')), set_config('idle_session_timeout', '5min', false)
             """;
 
+    /** By three ranges, as an index knows no "is distinct from". */
+    private static final String DISOWN = """
+            update runs set archived_at = null, archive_sha256 = null, archive_store = null
+            where id in (
+              select r.id
+              from runs r join partition_months() m on r.id >= uuid_at(m.starts) and r.id < uuid_at(m.ends)
+              where r.archived_at is not null
+                and (r.archive_store < $1 or r.archive_store > $1 or r.archive_store is null)
+              limit $2)
+            """;
+
     private static final String UNARCHIVED = """
             select id from runs
             where archived_at is null and id > $2
@@ -41,7 +52,7 @@ public final class PgRetention implements Retention {
             "select " + Rows.DECISION + " from decisions d where chain_id = $1 order by position";
 
     private static final String ARCHIVED = """
-            update runs set archived_at = clock_timestamp(), archive_sha256 = $2
+            update runs set archived_at = clock_timestamp(), archive_sha256 = $2, archive_store = $3
             where id = $1 and finished_at is not null
             """;
 
@@ -134,8 +145,13 @@ public final class PgRetention implements Retention {
         }
 
         @Override
-        public Future<Void> archived(UUID runId, String sha256) {
-            return run(ARCHIVED, runId, sha256).mapEmpty();
+        public Future<Integer> disown(String otherThan, int max) {
+            return run(DISOWN, otherThan, max).map(rows -> rows.rowCount());
+        }
+
+        @Override
+        public Future<Void> archived(UUID runId, String sha256, String store) {
+            return run(ARCHIVED, runId, sha256, store).mapEmpty();
         }
 
         @Override
