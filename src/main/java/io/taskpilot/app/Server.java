@@ -85,6 +85,8 @@ public final class Server {
     private static final Duration WARM_UP = Duration.ofSeconds(2);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final long HEALTH_MILLIS = 500;
+    private static final int OWN_THREADS =
+            4; // for what may hang: names that nobody resolves, a file server that is gone
     private static final Duration SETTLED = Duration.ofMinutes(1);
     private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
@@ -140,6 +142,10 @@ public final class Server {
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
         closer.add("blocking-io", CLOSE, blocking::close);
+        var lookups = new BlockingIo(vertx, "lookups", OWN_THREADS);
+        closer.add("lookups", CLOSE, lookups::close);
+        var archiving = new BlockingIo(vertx, "archive", OWN_THREADS);
+        closer.add("archive", CLOSE, archiving::close);
         metrics.registry().config().meterFilter(MeterFilter.replaceTagValues("route", Server::lastRoute));
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
@@ -155,13 +161,13 @@ public final class Server {
             journal.close();
             return null;
         });
-        var archive = archive(vertx, blocking, metrics);
+        var archive = archive(vertx, archiving, metrics);
         var retention = config.retention();
         var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
         var policy = shadowed(policy(vertx, blocking, metrics), vertx, metrics);
         var guardrails = guardrails(vertx, blocking, metrics);
-        var tools = tools(vertx, reader, blocking);
+        var tools = tools(vertx, reader, lookups);
         var agents = agents(vertx, tools);
 
         var engine = new Engine(
@@ -177,7 +183,7 @@ public final class Server {
                 tools,
                 ArgumentSchema::new,
                 metrics);
-        announce(vertx, blocking, database, metrics);
+        announce(vertx, lookups, database, metrics);
         var sole = config.postgres().url() == null;
         if (config.roles().contains(Role.AGENTS)) {
             var lasting = sole || config.s3().url() != null;
@@ -376,11 +382,11 @@ public final class Server {
         return nemo;
     }
 
-    private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo blocking) {
+    private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo lookups) {
         var tools = new ArrayList<>(TaskTools.all(reader));
         var destinations = config.tools().webhooks();
         if (!destinations.isEmpty()) {
-            var webhooks = new WebhookTool(vertx, blocking, destinations);
+            var webhooks = new WebhookTool(vertx, lookups, destinations);
             closer.add("webhooks", CLOSE, webhooks::close);
             tools.add(webhooks);
         }
@@ -388,12 +394,12 @@ public final class Server {
     }
 
     /** Tells people of approvals that wait for them, if it is configured where. */
-    private void announce(Vertx vertx, BlockingIo blocking, Database database, Metrics metrics) {
+    private void announce(Vertx vertx, BlockingIo lookups, Database database, Metrics metrics) {
         var webhook = config.approvals().webhook();
         if (webhook == null) {
             return;
         }
-        var sender = new ApprovalWebhook(vertx, blocking, webhook);
+        var sender = new ApprovalWebhook(vertx, lookups, webhook);
         closer.add("approval-webhook", CLOSE, sender::close);
         var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
         var id = vertx.deployVerticle(announcer).await();

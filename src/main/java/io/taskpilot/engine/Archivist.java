@@ -21,6 +21,7 @@ import org.slf4j.LoggerFactory;
 public final class Archivist extends VerticleBase {
     private static final Logger log = LoggerFactory.getLogger(Archivist.class);
     private static final int PAGE = 100;
+    private static final int DISOWNED = 1_000; // at once: its statement ends in time
 
     private final Retention retention;
     private final RunReader reader;
@@ -75,10 +76,20 @@ public final class Archivist extends VerticleBase {
     }
 
     private Future<Void> work(Turn turn) {
-        return each(after -> turn.unarchived(settings.settled(), after, PAGE), runId -> archive(turn, runId))
+        return disown(turn)
+                .compose(unused ->
+                        each(after -> turn.unarchived(settings.settled(), after, PAGE), runId -> archive(turn, runId)))
                 .compose(unused -> settings.lasting() ? retire(turn) : Future.succeededFuture())
                 .transform((unused, cause) -> turn.end()
                         .transform(ended -> cause == null ? Future.succeededFuture() : Future.failedFuture(cause)));
+    }
+
+    /** Not for a store that is this node's alone: the next node would archive everything once more. */
+    private Future<Void> disown(Turn turn) {
+        return !settings.lasting() || closing
+                ? Future.succeededFuture()
+                : turn.disown(archive.name(), DISOWNED)
+                        .compose(count -> count < DISOWNED ? Future.succeededFuture() : disown(turn));
     }
 
     private Future<Void> retire(Turn turn) {
@@ -139,7 +150,8 @@ public final class Archivist extends VerticleBase {
                 })
                 .compose(sha256 -> sha256.isEmpty()
                         ? Future.succeededFuture()
-                        : turn.archived(runId, sha256).onSuccess(unused -> metrics.traceObject("archived")));
+                        : turn.archived(runId, sha256, archive.name())
+                                .onSuccess(unused -> metrics.traceObject("archived")));
     }
 
     private static Map<String, Object> line(RunReader.DecisionView view) {

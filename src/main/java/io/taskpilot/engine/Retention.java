@@ -20,14 +20,20 @@ public interface Retention {
      * everything here fails, so that nobody who lost it marks a run as archived.
      */
     interface Turn {
+        /**
+         * Archived runs whose events are still here, and whose trace another store has, or one that nobody knows: they
+         * count as not archived from now on, so that what is dropped is in this store. Gives back how many.
+         */
+        Future<Integer> disown(String otherThan, int max);
+
         /** Runs that ended so long ago and are not archived, by id, past {@code after}. */
         Future<List<UUID>> unarchived(Duration ended, @Nullable UUID after, int max);
 
         /** The run's chain of decisions, from its first link. */
         Future<List<DecisionView>> decisions(UUID runId);
 
-        /** The run's trace is stored and was read back. */
-        Future<Void> archived(UUID runId, String sha256);
+        /** The run's trace is in that store and was read back. */
+        Future<Void> archived(UUID runId, String sha256, String store);
 
         /** Months that ended so long ago, oldest first, by name. Never the last month: clocks differ at its end. */
         Future<List<String>> oldMonths(Duration ended);

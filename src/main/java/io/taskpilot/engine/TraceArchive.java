@@ -44,7 +44,7 @@ public final class TraceArchive {
     private final Limiter reads = new Limiter("archive", READS);
     private volatile boolean answers = true;
 
-    /** @param engine names the store in {@code /health} */
+    /** @param engine names the store, in {@code /health} and beside what it has: another name is another store */
     public TraceArchive(ObjectStore store, BlockingIo blocking, HealthRegistry health, Metrics metrics, String engine) {
         this.store = store;
         this.blocking = blocking;
@@ -52,6 +52,11 @@ public final class TraceArchive {
         this.metrics = metrics;
         this.engine = engine;
         metrics.optionalDependency(NAME, () -> answers);
+    }
+
+    /** Of the store. */
+    String name() {
+        return engine;
     }
 
     /** By the date of the run's id: {@code traces/2026/11/24/<run>.jsonl.gz}. */

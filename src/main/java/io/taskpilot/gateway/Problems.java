@@ -59,6 +59,7 @@ final class Problems {
             entry("provider-too-many-tool-calls", "The model asked for more tool calls than a run may have"),
             entry("overload-llm", "Too many model calls wait on this server"),
             entry("overload-blocking-io", "Too much waits for this server's blocking calls"),
+            entry("overload-lookups", "Too many look-ups of host names are under way"),
             entry("internal-poisoned", "Nodes stopped again and again while they drove the run"),
             entry("guardrails-blocked", "A guardrail said no"),
             entry("guardrails-unavailable", "The guardrails could not be asked; nothing was let through"),

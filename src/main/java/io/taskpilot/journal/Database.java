@@ -3,7 +3,6 @@ package io.taskpilot.journal;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgBuilder;
-import io.vertx.pgclient.PgConnection;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.PoolOptions;
 import io.vertx.sqlclient.SqlConnection;
@@ -26,6 +25,9 @@ import org.slf4j.LoggerFactory;
 public final class Database {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
     private static final Duration LONGEST_SILENCE = Duration.ofSeconds(15); // over statement_timeout: a dead connection
+    /** For a connection, be it that all are in use or that one is being opened. */
+    static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
+
     private static final int MAX_WAITING = 2_000;
     private static final long PROBE_MILLIS = 250;
     private static final Duration HEARTBEAT_SILENCE = Duration.ofSeconds(3); // a lease lasts 10 s: room for another try
@@ -44,7 +46,7 @@ public final class Database {
         this.vertx = vertx;
         this.address = address;
         this.longestSilence = longestSilence;
-        this.shared = new Lane(() -> pool("postgres", poolSize), longestSilence);
+        this.shared = new Lane(() -> pool("postgres", poolSize), poolSize, longestSilence);
     }
 
     /** Connects when first asked something. */
@@ -59,12 +61,7 @@ public final class Database {
 
     /** @param name of its metrics: two pools of one name would share them */
     private Pool pool(String name, int size) {
-        var options = new PoolOptions()
-                .setName(name)
-                .setMaxSize(size)
-                .setMaxWaitQueueSize(MAX_WAITING)
-                .setConnectionTimeout(5)
-                .setConnectionTimeoutUnit(TimeUnit.SECONDS);
+        var options = new PoolOptions().setName(name).setMaxSize(size).setMaxWaitQueueSize(MAX_WAITING);
         return PgBuilder.pool()
                 .connectingTo(address.options().setMetricsName(name))
                 .with(options)
@@ -93,18 +90,30 @@ public final class Database {
     }
 
     private Lane dedicated(String name, Duration silence) {
-        var one = new Lane(() -> pool(name, 1), silence);
+        var one = new Lane(() -> pool(name, 1), 1, silence);
         dedicated.add(one);
         return one;
     }
 
-    /** A connection in no pool, for what belongs to a session; to be closed by the caller. */
-    Future<SqlConnection> connect() {
-        var options = address.options();
-        options.setMetricsName("postgres-session");
-        return PgConnection.connect(vertx, options)
-                .<SqlConnection>map(connection -> connection)
+    /** A connection for what belongs to a session; to be closed by the caller. */
+    Future<Session> session() {
+        var own = pool("postgres-session", 1);
+        return own.getConnection()
+                .timeout(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)
+                .map(connection -> new Session(own, connection))
+                .onFailure(unused -> closed(own))
                 .recover(PgErrors::failed);
+    }
+
+    /** Its pool is its own: closing that ends the connection rather than keep it, also one that is still opened. */
+    record Session(Pool pool, SqlConnection connection) {
+        Future<Void> close() {
+            return pool.close();
+        }
+    }
+
+    private static void closed(Pool pool) {
+        pool.close().onFailure(error -> log.debug("pool did not close", error));
     }
 
     /** Has {@link #isWell} ask a writer whether what it writes is stuck. */

@@ -1,13 +1,16 @@
 package io.taskpilot.journal;
 
 import io.vertx.core.Future;
+import io.vertx.core.VertxException;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
+import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -17,49 +20,114 @@ import org.slf4j.LoggerFactory;
  * A pool of connections that gives up on silence. The server ends a statement after 10 s; when nothing was heard for
  * longer the connection is dead, and as the driver would wait for it without end, the pool is replaced. The outcome of
  * what was under way is unknown then.
+ *
+ * <p>The driver also waits without end for a server that takes a connection and says nothing, and gives its place in
+ * the pool to nobody. So the pool is replaced as well when somebody waited in vain although not all of it is in use.
  */
 final class Lane implements Sql {
     private static final Logger log = LoggerFactory.getLogger(Lane.class);
 
     private final Supplier<Pool> source;
+    private final int size;
     private final Duration longestSilence;
-    private volatile Pool pool;
+    private volatile Connections connections;
 
-    Lane(Supplier<Pool> source, Duration longestSilence) {
+    /** @param size of the pools */
+    Lane(Supplier<Pool> source, int size, Duration longestSilence) {
         this.source = source;
+        this.size = size;
         this.longestSilence = longestSilence;
-        this.pool = source.get();
+        this.connections = new Connections(source.get());
     }
 
     @Override
     public Future<RowSet<Row>> run(String sql, Tuple parameters) {
-        var used = pool;
-        return heard(used, used.preparedQuery(sql).execute(parameters));
+        return with(connection -> Sql.on(connection).run(sql, parameters));
     }
 
     /** Rolled back when the work fails. */
     <T> Future<T> transaction(Function<Sql, Future<T>> work) {
-        var used = pool;
-        return heard(used, used.withTransaction(connection -> work.apply(Sql.on(connection))));
+        return with(connection -> connection
+                .begin()
+                .compose(transaction -> Future.succeededFuture(Sql.on(connection))
+                        .compose(work)
+                        .compose(
+                                result -> transaction.commit().map(result),
+                                error -> transaction.rollback().transform(unused -> Future.failedFuture(error)))));
     }
 
-    private <T> Future<T> heard(Pool used, Future<T> answer) {
-        return answer.timeout(longestSilence.toMillis(), TimeUnit.MILLISECONDS).onFailure(error -> {
-            if (error instanceof TimeoutException) {
-                replace(used);
-            }
-        });
+    private <T> Future<T> with(Function<SqlConnection, Future<T>> work) {
+        var used = connections;
+        return borrow(used)
+                .compose(connection -> used.lend(connection, work))
+                .timeout(longestSilence.toMillis(), TimeUnit.MILLISECONDS)
+                .onFailure(error -> {
+                    if (error instanceof TimeoutException) {
+                        replace(used, "silent");
+                        used.close();
+                    }
+                });
     }
 
-    private synchronized void replace(Pool silent) {
-        if (pool == silent) {
-            log.warn("database connections are silent, opening new ones after_ms={}", longestSilence.toMillis());
-            pool = source.get();
-            silent.close().onFailure(error -> log.debug("silent pool did not close", error));
+    private Future<SqlConnection> borrow(Connections used) {
+        var asked = used.pool.getConnection();
+        return asked.timeout(Database.LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)
+                .recover(error -> {
+                    if (!(error instanceof TimeoutException)) {
+                        return Future.failedFuture(error);
+                    }
+                    asked.onSuccess(SqlConnection::close); // nobody waits for it any more
+                    if (used.lent.get() < size) {
+                        replace(used, "hanging while they are opened");
+                        used.closeOnceReturned();
+                    }
+                    return Future.failedFuture(new VertxException("no connection in time", true));
+                });
+    }
+
+    private synchronized void replace(Connections old, String why) {
+        if (connections == old) {
+            log.warn("database connections are {}, opening new ones", why);
+            connections = new Connections(source.get());
         }
     }
 
     Future<Void> close() {
-        return pool.close();
+        return connections.pool.close();
+    }
+
+    /** Closing the pool also ends what is still being opened. */
+    private static final class Connections {
+        private final Pool pool;
+        private final AtomicInteger lent = new AtomicInteger();
+        private volatile boolean retired;
+
+        Connections(Pool pool) {
+            this.pool = pool;
+        }
+
+        <T> Future<T> lend(SqlConnection connection, Function<SqlConnection, Future<T>> work) {
+            lent.incrementAndGet();
+            return Future.succeededFuture(connection)
+                    .compose(work) // which may throw
+                    .onComplete(unused -> {
+                        connection.close();
+                        if (lent.decrementAndGet() == 0 && retired) {
+                            close();
+                        }
+                    });
+        }
+
+        /** Whoever has one keeps it. */
+        void closeOnceReturned() {
+            retired = true;
+            if (lent.get() == 0) {
+                close();
+            }
+        }
+
+        void close() {
+            pool.close().onFailure(error -> log.debug("pool did not close", error));
+        }
     }
 }

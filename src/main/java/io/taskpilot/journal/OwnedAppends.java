@@ -13,7 +13,6 @@ import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -29,8 +28,9 @@ final class OwnedAppends {
     private final AppendStatement statement;
     private final DecisionChain chain;
     private final GroupCommit<Append> writer;
+    private final HeldRows heldRows;
     private final AtomicLong pendingBytes = new AtomicLong();
-    private final Set<UUID> underWay = ConcurrentHashMap.newKeySet();
+    private final Turns turns = new Turns();
     /** Where the chains of this node's runs end, so that the next link needs no question. */
     private final Map<UUID, Known> heads = new ConcurrentHashMap<>();
 
@@ -42,18 +42,25 @@ final class OwnedAppends {
         this.lane = database.dedicated();
         this.statement = statement;
         this.chain = chain;
-        this.writer = new GroupCommit<>(database, measured, batch -> statement.send(lane, batch));
+        this.writer = new GroupCommit<>(database, measured, this::send);
+        this.heldRows = new HeldRows(database, writer::add);
     }
 
     Future<Appended> append(UUID runId, long fence, RunState before, List<RunEvent> events) {
-        if (!underWay.add(runId)) {
-            return Future.failedFuture(Failure.internal(
-                    "internal-journal", new IllegalStateException("two appends at once for run " + runId)));
-        }
-        return head(runId, before, events)
-                .map(head -> prepared(fence, before, events, head))
-                .compose(this::write)
-                .andThen((appended, error) -> underWay.remove(runId));
+        return turns.take(
+                runId,
+                fence,
+                () -> head(runId, before, events)
+                        .map(head -> prepared(fence, before, events, head))
+                        .compose(this::write));
+    }
+
+    private Future<List<Append>> send(List<Append> batch) {
+        return statement
+                .send(lane, batch)
+                .recover(error -> PgErrors.isLockedOut(error)
+                        ? heldRows.setAside(lane, batch, error)
+                        : Future.failedFuture(error));
     }
 
     /** The chain of a run is nobody else's business now. */
@@ -66,10 +73,11 @@ final class OwnedAppends {
     }
 
     int pending() {
-        return underWay.size();
+        return turns.size();
     }
 
     void close() {
+        heldRows.close();
         writer.close();
     }
 

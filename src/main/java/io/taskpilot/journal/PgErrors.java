@@ -48,6 +48,11 @@ final class PgErrors {
         };
     }
 
+    /** True when a row, or a table, was somebody else's for all of lock_timeout. */
+    static boolean isLockedOut(Throwable error) {
+        return error instanceof PgException pg && "55P03".equals(pg.getSqlState());
+    }
+
     /** True when what was sent may have been committed all the same. */
     static boolean outcomeUnknown(Throwable error) {
         if (error instanceof PgException pg) {

@@ -42,9 +42,6 @@ public final class PgJournal implements Journal {
             order by random() limit $1
             """;
 
-    private static final String FORGET_KEYS =
-            "delete from idempotency_keys where created_at < clock_timestamp() - interval '24 hours'";
-
     private static final Duration LEAVING = Duration.ofSeconds(4); // a server that closes waits for 5 s
 
     private final Database database;
@@ -164,12 +161,7 @@ public final class PgJournal implements Journal {
     /** Also makes the partitions of the months to come. */
     @Override
     public Future<Void> cleanUp() {
-        return database.shared()
-                .run(FORGET_KEYS)
-                .compose(unused -> nodes.forgetDead())
-                .compose(unused -> database.shared().run("select make_partitions()"))
-                .recover(PgErrors::failed)
-                .mapEmpty();
+        return new CleanUp(database.shared(), nodes).run().recover(PgErrors::failed);
     }
 
     @Override

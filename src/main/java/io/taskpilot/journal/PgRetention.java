@@ -6,7 +6,6 @@ import io.vertx.core.Future;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
-import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,6 +30,17 @@ public final class PgRetention implements Retention {
             select pg_try_advisory_lock(hashtext('taskpilot.archive')), set_config('idle_session_timeout', '5min', false)
             """;
 
+    /** By three ranges, as an index knows no "is distinct from". */
+    private static final String DISOWN = """
+            update runs set archived_at = null, archive_sha256 = null, archive_store = null
+            where id in (
+              select r.id
+              from runs r join partition_months() m on r.id >= uuid_at(m.starts) and r.id < uuid_at(m.ends)
+              where r.archived_at is not null
+                and (r.archive_store < $1 or r.archive_store > $1 or r.archive_store is null)
+              limit $2)
+            """;
+
     private static final String UNARCHIVED = """
             select id from runs
             where archived_at is null and id > $2
@@ -42,7 +52,7 @@ public final class PgRetention implements Retention {
             "select " + Rows.DECISION + " from decisions d where chain_id = $1 order by position";
 
     private static final String ARCHIVED = """
-            update runs set archived_at = clock_timestamp(), archive_sha256 = $2
+            update runs set archived_at = clock_timestamp(), archive_sha256 = $2, archive_store = $3
             where id = $1 and finished_at is not null
             """;
 
@@ -85,7 +95,7 @@ public final class PgRetention implements Retention {
 
     @Override
     public Future<@Nullable Turn> turn() {
-        return database.connect().compose(connection -> {
+        return database.session().compose(connection -> {
             var session = new Session(connection);
             return session.run(LOCK)
                     .compose(rows -> rows.iterator().next().getBoolean(0)
@@ -97,9 +107,9 @@ public final class PgRetention implements Retention {
 
     /** One connection, for one turn. */
     private static final class Session implements Turn {
-        private final SqlConnection connection;
+        private final Database.Session connection;
 
-        Session(SqlConnection connection) {
+        Session(Database.Session connection) {
             this.connection = connection;
         }
 
@@ -112,7 +122,7 @@ public final class PgRetention implements Retention {
         }
 
         private Future<RowSet<Row>> asked(String sql, Tuple parameters) {
-            return connection.preparedQuery(sql).execute(parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
+            return Sql.on(connection.connection()).run(sql, parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
         }
 
         private static <T> Function<RowSet<Row>, List<T>> all(Function<Row, T> view) {
@@ -135,8 +145,13 @@ public final class PgRetention implements Retention {
         }
 
         @Override
-        public Future<Void> archived(UUID runId, String sha256) {
-            return run(ARCHIVED, runId, sha256).mapEmpty();
+        public Future<Integer> disown(String otherThan, int max) {
+            return run(DISOWN, otherThan, max).map(rows -> rows.rowCount());
+        }
+
+        @Override
+        public Future<Void> archived(UUID runId, String sha256, String store) {
+            return run(ARCHIVED, runId, sha256, store).mapEmpty();
         }
 
         @Override

@@ -35,6 +35,12 @@ final class UnownedAppends {
             from runs r where id = $1 for update of r
             """;
 
+    private static final String LOOK = """
+            select exists (select 1 from nodes n where n.id = r.owner and n.state = 'live')
+              and not exists (select 1 from events e where e.run_id = r.id and e.append_id = $2) as owned
+            from runs r where id = $1
+            """;
+
     private final Database database;
     private final AppendStatement statement;
     private final DecisionChain chain;
@@ -54,8 +60,8 @@ final class UnownedAppends {
     }
 
     private Future<RunState> attempt(UUID runId, UUID appendId, Reaction reaction, Deadline deadline, int failures) {
-        return database.shared()
-                .transaction(sql -> locked(sql, runId, appendId, reaction))
+        return looked(runId, appendId)
+                .compose(unused -> database.shared().transaction(sql -> locked(sql, runId, appendId, reaction)))
                 .onSuccess(unused -> committed.accept(List.of(runId)))
                 .recover(error -> {
                     if (!isWorthRetrying(error) || deadline.hasPassed()) {
@@ -66,6 +72,18 @@ final class UnownedAppends {
                             .timer(Database.pauseMillis(failures), TimeUnit.MILLISECONDS)
                             .compose(unused -> attempt(runId, appendId, reaction, deadline, failures + 1));
                 });
+    }
+
+    /** Without the lock: it would hold up whatever the owner's node appends. */
+    private Future<Void> looked(UUID runId, UUID appendId) {
+        return database.shared().run(LOOK, Tuple.of(runId, appendId)).compose(rows -> {
+            if (rows.size() == 0) {
+                return Future.failedFuture(Failure.notFound("run"));
+            }
+            return rows.iterator().next().getBoolean("owned")
+                    ? Future.failedFuture(new LostRun(runId))
+                    : Future.succeededFuture();
+        });
     }
 
     private static boolean isWorthRetrying(Throwable error) {

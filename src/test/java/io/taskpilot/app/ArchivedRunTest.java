@@ -18,14 +18,20 @@ import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Vertx;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -54,6 +60,68 @@ class ArchivedRunTest {
                     "TASKPILOT_S3_SECRET_KEY",
                     "local-secret");
             answersAsBefore(settings, (vertx, blocking) -> new S3Objects(vertx, blocking, s3.settings()));
+        }
+    }
+
+    /** A named pipe does as a file of a file server that went away: whoever opens it hangs. */
+    @Test
+    void anArchiveThatHangsHoldsUpNobodyElse() throws Exception {
+        var objects = directory.resolve("objects");
+        var settings =
+                Map.of("TASKPILOT_POSTGRES_URL", address.url().value(), "TASKPILOT_DATA_DIR", directory.toString());
+        try (var server = TestServer.start(settings)) {
+            var user = server.user();
+            var id = user.finish("prepare the board deck").path("id").asText();
+            archive((vertx, blocking) -> new FileObjects(objects, blocking));
+            TestPostgres.execute(address, "truncate events");
+            var pipe = pipe(objects, id);
+            var reads = new ArrayList<CompletableFuture<Integer>>();
+            try {
+                for (var i = 0; i < 6; i++) {
+                    reads.add(CompletableFuture.supplyAsync(
+                            () -> status(user, "/v1/runs/" + id + "/events"), read -> new Thread(read).start()));
+                }
+                eventually(() -> hanging() == 4); // all threads that there are for it
+                var input = "prepare the board deck, and mind this: " + "x ".repeat(9_000);
+
+                var run = user.finish(input);
+
+                assertThat(run.path("status").asText()).isEqualTo("succeeded");
+                assertThat(reads).noneMatch(CompletableFuture::isDone);
+            } finally {
+                while (!reads.stream().allMatch(CompletableFuture::isDone)) {
+                    new RandomAccessFile(pipe.toFile(), "rw").close(); // whoever waits in its opening goes on
+                    LockSupport.parkNanos(20_000_000);
+                }
+            }
+            assertThat(reads).allSatisfy(read -> assertThat(read.join()).isEqualTo(500));
+        }
+    }
+
+    private static long hanging() {
+        return Thread.getAllStackTraces().values().stream()
+                .filter(stack -> Arrays.stream(stack)
+                        .anyMatch(frame -> frame.getClassName().startsWith(FileObjects.class.getName())))
+                .count();
+    }
+
+    private static int status(ApiUser user, String path) {
+        try {
+            return user.send("GET", path, null).statusCode();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Path pipe(Path objects, String runId) throws Exception {
+        try (var files = Files.walk(objects)) {
+            var trace = files.filter(file -> file.getFileName().toString().startsWith(runId))
+                    .findFirst()
+                    .orElseThrow();
+            Files.delete(trace);
+            assertThat(new ProcessBuilder("mkfifo", trace.toString()).start().waitFor())
+                    .isZero();
+            return trace;
         }
     }
 
@@ -108,13 +176,17 @@ class ArchivedRunTest {
         var reader = new PgRunReader(database, null);
         vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics))
                 .await(20, TimeUnit.SECONDS);
-        var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (!TestPostgres.query(address, "select count(*) from runs where archived_at is null")
-                .equals("0")) {
-            assertThat(System.nanoTime()).as("archived in time").isLessThan(deadline);
-            LockSupport.parkNanos(20_000_000);
-        }
+        eventually(() -> TestPostgres.query(address, "select count(*) from runs where archived_at is null")
+                .equals("0"));
         database.close().await(20, TimeUnit.SECONDS);
         vertx.close().await(20, TimeUnit.SECONDS);
+    }
+
+    private static void eventually(BooleanSupplier condition) {
+        var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("in time").isLessThan(deadline);
+            LockSupport.parkNanos(20_000_000);
+        }
     }
 }

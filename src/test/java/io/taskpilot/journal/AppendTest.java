@@ -26,6 +26,9 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -200,6 +203,52 @@ class AppendTest {
         assertThat(failure(second)).hasFieldOrPropertyWithValue("slug", "internal-journal");
         await(first);
         assertThat(run.history()).hasSize(2);
+    }
+
+    @Test
+    void aRowThatSomebodyHoldsOnToHoldsUpNobodyElse() throws Exception {
+        var held = fixture.owned().appended(started());
+        var first = fixture.owned().appended(started());
+        var other = fixture.owned().appended(started());
+        try (var lock = lock(held)) {
+            var goesFirst = first.append(turnStarted(1));
+            var waits = held.append(turnStarted(1));
+            var goes = other.append(turnStarted(1)); // in one batch with it
+
+            await(goesFirst);
+            await(goes);
+            other.appended(turnCompleted(1, "and on"));
+            other.appended(turnStarted(2));
+
+            assertThat(waits.isComplete()).isFalse();
+            lock.rollback();
+            await(waits);
+        }
+        assertThat(held.history()).hasSize(3);
+        held.appended(turnCompleted(1, "and on"));
+    }
+
+    @Test
+    void whoeverDoesNotOwnARunTakesNoLockOnItWhileItsOwnerLives() throws Exception {
+        var run = fixture.owned().appended(started());
+        try (var lock = lock(run)) {
+            var refused = fixture.journal.appendUnowned(run.id, (state, now) -> List.of(ended(RunStatus.CANCELLED)));
+
+            assertThat(failure(refused)).isInstanceOf(LostRun.class); // its owner lives: no need to wait to see that
+            assertThat(lock.isClosed()).isFalse();
+        }
+        assertThat(run.history()).hasSize(2);
+    }
+
+    /** Somebody else's transaction with a lock on the run's row, until it is closed or rolled back. */
+    private static Connection lock(Owned run) throws SQLException {
+        var address = fixture.address;
+        var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+        connection.setAutoCommit(false);
+        try (var statement = connection.createStatement()) {
+            statement.execute("select id from runs where id = '" + run.id + "' for update");
+        }
+        return connection;
     }
 
     @Test

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.engine.RunReader.Verification;
+import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.objects.FileObjects;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Ids;
@@ -188,7 +189,7 @@ class ArchiveTest {
             var next = await(retention.turn());
             return next != null && await(next.end().map(true));
         });
-        assertThat(failure(turn.archived(UUID.randomUUID(), ""))).isNotNull();
+        assertThat(failure(turn.archived(UUID.randomUUID(), "", "test"))).isNotNull();
     }
 
     @Test
@@ -237,6 +238,55 @@ class ArchiveTest {
         public Future<Void> delete(String key) {
             return files.delete(key);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"this version", "an earlier version"})
+    void aMonthIsNotDroppedForTracesThatAnotherStoreHas(String by) throws IOException {
+        fixture.makeOldMonth();
+        var run = succeeded(fixture.old("go"));
+        var recent = succeeded(fixture.journal.owned());
+        var before = await(fixture.reader.events(run.id, 0, 100));
+        fixture.archiveAll();
+        if (by.equals("an earlier version")) {
+            TestPostgres.execute(fixture.journal.address, "update runs set archive_store = null");
+        }
+        var elsewhere = Files.createTempDirectory("taskpilot-archive");
+        var store = new FileObjects(elsewhere, fixture.blocking);
+        var archive = new TraceArchive(store, fixture.blocking, fixture.health, fixture.metrics, "elsewhere");
+
+        var archivist = fixture.archivist(archive, MONTH, EVER);
+        eventually(() -> !fixture.hasOldMonth());
+        await(fixture.journal.vertx.undeploy(archivist));
+
+        assertThat(await(fixture.reader(archive, EVER).events(run.id, 0, 100))).isEqualTo(before);
+        assertThat(fixture.isArchived(recent.id)).isTrue();
+        TestPostgres.delete(elsewhere);
+    }
+
+    @Test
+    void aRunWhoseEventsAreGoneStaysWithTheStoreThatHasThem() {
+        var gone = succeeded(fixture.journal.owned()); // of this month, and the one before it stays
+        fixture.makeOldMonth();
+        var run = succeeded(fixture.old("go"));
+        fixture.old("go").appended(started());
+        fixture.archiveAll();
+        var month = TestPostgres.query(
+                fixture.journal.address,
+                "select suffix from partition_months() where '" + gone.id
+                        + "' between uuid_at(starts) and uuid_at(ends)");
+        TestPostgres.execute(fixture.journal.address, "select drop_month('" + month + "')");
+        assertThat(fixture.count("partition_months() where suffix = '" + month + "'"))
+                .isZero();
+        var retention = new PgRetention(fixture.journal.database);
+        var turn = await(retention.turn());
+
+        assertThat(await(turn.disown("elsewhere", 10))).isEqualTo(1);
+
+        assertThat(fixture.isArchived(run.id)).isFalse();
+        assertThat(fixture.isArchived(gone.id)).isTrue();
+        assertThat(await(fixture.reader.events(gone.id, 0, 100))).hasSize(6);
+        await(turn.end());
     }
 
     @Test

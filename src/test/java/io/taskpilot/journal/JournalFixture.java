@@ -49,8 +49,12 @@ final class JournalFixture implements AutoCloseable {
     }
 
     JournalFixture(PostgresAddress address) {
+        this(address, Duration.ofSeconds(3));
+    }
+
+    JournalFixture(PostgresAddress address, Duration longestSilence) {
         this.address = address;
-        database = Database.open(vertx, address, POOL, Duration.ofSeconds(3));
+        database = Database.open(vertx, address, POOL, longestSilence);
         journal = new PgJournal(database, null, this::signal, wentBack::add);
         reader = new PgRunReader(database, null);
     }

@@ -432,6 +432,113 @@ class OutageTest {
         await(Future.all(appends.stream().filter(append -> !append.failed()).toList()));
     }
 
+    @Test
+    void anAppendGoesOnThoughItsConnectionHungWhileItWasOpened() {
+        try (var patient = patient()) {
+            patient.register();
+            var run = patient.owned().appended(started());
+            wire.mute();
+            var append = run.append(turnStarted(1));
+            until(() -> wire.ignored() > 0);
+            wire.up(); // for new connections: those it took stay silent
+
+            await(append);
+
+            assertThat(run.history()).hasSize(3);
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void readersFindConnectionsAgainThoughAllOfTheirsHungWhileTheyWereOpened() {
+        try (var patient = patient()) {
+            patient.register();
+            var run = patient.owned();
+            wire.mute();
+            var reads = new ArrayList<Future<?>>();
+            for (var i = 0; i < 2 * JournalFixture.POOL; i++) {
+                reads.add(patient.reader.run(run.id));
+            }
+            until(() -> wire.ignored() >= JournalFixture.POOL - 1); // one may get the connection that was cut
+            reads.forEach(read -> assertThat(failure(read)).hasFieldOrPropertyWithValue("slug", "overload-journal"));
+            wire.up();
+
+            await(allConnections(patient));
+
+            assertThat(await(patient.reader.run(run.id)).status()).isEqualTo(RunStatus.QUEUED);
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void whoeverHasAConnectionKeepsItWhileOthersThatHangAreReplaced() {
+        try (var patient = patient()) {
+            var holds = Promise.<Void>promise();
+            var held = patient.database.shared().transaction(sql -> {
+                holds.complete();
+                return sql.run("select 'held', pg_sleep(8)");
+            });
+            await(holds.future());
+            wire.muteNew();
+            var reads = new ArrayList<Future<?>>();
+            for (var i = 1; i < JournalFixture.POOL; i++) {
+                reads.add(patient.reader.run(UUID.randomUUID()));
+            }
+            until(() -> wire.ignored() == JournalFixture.POOL - 1);
+            reads.forEach(read -> assertThat(failure(read)).hasFieldOrPropertyWithValue("slug", "overload-journal"));
+            wire.up();
+
+            await(allConnections(patient));
+
+            assertThat(await(held).iterator().next().getString(0)).isEqualTo("held");
+            until(() -> wire.ignored() == 0);
+        }
+    }
+
+    @Test
+    void aSessionThatHangsWhileItIsOpenedIsGivenUp() {
+        wire.mute();
+        var retention = new PgRetention(fixture.database);
+
+        assertThat(failure(retention.turn())).hasFieldOrPropertyWithValue("slug", "overload-journal");
+
+        assertThat(wire.everIgnored()).isPositive();
+        until(() -> wire.ignored() == 0);
+        wire.up();
+        await(await(retention.turn()).end());
+    }
+
+    private static Future<?> allConnections(JournalFixture of) {
+        return Future.all(LongStream.range(0, JournalFixture.POOL)
+                .mapToObj(i -> of.database.shared().run("select pg_sleep(1)"))
+                .toList());
+    }
+
+    /** As patient with silence as a server in production. */
+    private JournalFixture patient() {
+        return new JournalFixture(wire.address(), Duration.ofSeconds(15));
+    }
+
+    @Test
+    void aRunThatItsNodeClaimsBackIsAppendedToThoughAnAppendFromBeforeStillHangs() {
+        var run = fixture.owned().appended(started());
+        wire.breakAt("agent.started", Break.SILENCE);
+        var before = run.append(turnStarted(1));
+        awaitBreak();
+        await(direct.journal.declareDead(direct.register(), true));
+        fixture.register();
+        var claim = await(fixture.journal.claim(1)).get(0);
+
+        var again = fixture.new Owned(claim.runId(), claim.fence());
+        again.appended(turnStarted(1));
+
+        assertThat(claim.fence()).isGreaterThan(run.fence);
+        assertThat(failure(before)).isInstanceOf(Journal.LostRun.class);
+        assertThat(again.history()).extracting(Recorded::seq).containsExactly(1L, 2L, 3L);
+        assertThat(failure(run.append(turnStarted(1)))).isInstanceOf(Journal.LostRun.class);
+        again.appended(turnCompleted(1, "and on"));
+    }
+
     private String count(String table) {
         return TestPostgres.query(direct.address, "select count(*) from " + table);
     }

@@ -31,7 +31,10 @@ final class UnreliableWire implements AutoCloseable {
     private final AtomicInteger breaks = new AtomicInteger();
     private volatile @Nullable String text;
     private volatile Break how = Break.BEFORE_IT_ARRIVES;
+    private final Set<NetSocket> ignored = ConcurrentHashMap.newKeySet();
+    private final AtomicInteger everIgnored = new AtomicInteger();
     private volatile boolean down;
+    private volatile boolean mute;
 
     UnreliableWire(PostgresAddress server) {
         this.server = server;
@@ -67,13 +70,41 @@ final class UnreliableWire implements AutoCloseable {
         open.forEach(NetSocket::close);
     }
 
+    /** Cuts every connection, takes new ones, and never says a word on them: not after {@link #up} either. */
+    void mute() {
+        muteNew();
+        open.forEach(NetSocket::close);
+    }
+
+    /** The same, and connections that are there go on. */
+    void muteNew() {
+        mute = true;
+    }
+
     void up() {
         down = false;
+        mute = false;
+    }
+
+    /** Connections that are open and were taken while it was mute. */
+    int ignored() {
+        return ignored.size();
+    }
+
+    /** How many it took while it was mute. */
+    int everIgnored() {
+        return everIgnored.get();
     }
 
     private void connected(NetSocket client) {
         if (down) {
             client.close();
+            return;
+        }
+        if (mute) {
+            ignored.add(client);
+            everIgnored.incrementAndGet();
+            client.closeHandler(unused -> ignored.remove(client));
             return;
         }
         client.pause();
