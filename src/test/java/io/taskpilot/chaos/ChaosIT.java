@@ -1,5 +1,6 @@
 package io.taskpilot.chaos;
 
+import io.taskpilot.chaos.Takeovers.Takeover;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +30,9 @@ class ChaosIT {
     /** Longer than a lease, so that others take over; shorter than the time-out of the webhook in {@link StoppedNode}. */
     private static final long DECLARED_MILLIS = 12_000;
 
+    /** A shorter storm has no calm in which to measure. */
+    private static final long LONG_SECONDS = 300;
+
     private static final long SETTLE_SECONDS = 60;
     private static final int NODES = 3;
 
@@ -52,6 +56,10 @@ class ChaosIT {
                 stopped.findsThatItLostItsRuns(STOP_MILLIS);
             }
             storm.say("a stopped node went on");
+            var drained = new DrainedNode(cluster, load);
+            drained.givesItsRunsBack();
+            storm.say("a drained node gave its runs back");
+            liveness.expectProgress();
             load.begin(PEOPLE); // not before: what is caught at a point must be the run that is meant
             storm.rage(Plan.of(SEED, NODES, SECONDS * 1_000, GAP_MILLIS, STOP_MILLIS));
             storm.say("the storm is over");
@@ -60,11 +68,16 @@ class ChaosIT {
 
             var invariants = new Invariants(cluster, load.sightings());
             invariants.add(stopped.violations());
+            invariants.add(drained.violations());
             invariants.add(storm.violations());
             invariants.add(load.violations());
             invariants.add(liveness.violations());
             invariants.check();
-            report(cluster, load, liveness, storm, takeovers, invariants);
+            var measured = takeovers.measured();
+            report(cluster, load, liveness, storm, takeovers, measured, invariants);
+            if (SECONDS >= LONG_SECONDS) {
+                invariants.add(Takeovers.missed(measured));
+            }
             if (!invariants.hold()) {
                 throw new AssertionError(failure(cluster, storm, invariants));
             }
@@ -72,7 +85,13 @@ class ChaosIT {
     }
 
     private static void report(
-            Cluster cluster, Load load, Liveness liveness, Storm storm, Takeovers takeovers, Invariants invariants)
+            Cluster cluster,
+            Load load,
+            Liveness liveness,
+            Storm storm,
+            Takeovers takeovers,
+            List<Takeover> measured,
+            Invariants invariants)
             throws SQLException, IOException {
         var reconnects = load.sightings().values().stream()
                 .flatMap(List::stream)
@@ -81,7 +100,7 @@ class ChaosIT {
         var report = new Report(
                 storm,
                 invariants,
-                takeovers.measured(),
+                measured,
                 load.sightings().size(),
                 liveness.violations().size(),
                 reconnects,

@@ -51,7 +51,9 @@ final class Cluster implements AutoCloseable {
         receiver = new EffectReceiver(postgres, seed);
         for (var i = 0; i < size; i++) {
             var name = "node-" + (char) ('a' + i);
-            nodes.add(new Node(name, directory, environment(conf(directory.resolve("conf-" + name), name))));
+            var wire = i == 0 ? null : new Wire(postgres.port()); // one also sees connections that are refused
+            var url = wire == null ? postgres.url() : postgres.url(wire.port());
+            nodes.add(new Node(name, directory, environment(conf(directory.resolve("conf-" + name), name), url), wire));
         }
         receiver.expect(nodes);
         var starting = nodes.stream()
@@ -60,12 +62,12 @@ final class Cluster implements AutoCloseable {
         starting.forEach(CompletableFuture::join);
     }
 
-    private Map<String, String> environment(Path conf) {
+    private Map<String, String> environment(Path conf, String postgresUrl) {
         return Map.of(
                 "TASKPILOT_CONF_DIR", conf.toString(),
                 "TASKPILOT_HTTP_PORT", "0",
                 "TASKPILOT_HTTP_MANAGEMENT_PORT", "0",
-                "TASKPILOT_POSTGRES_URL", postgres.url(),
+                "TASKPILOT_POSTGRES_URL", postgresUrl,
                 "TASKPILOT_POSTGRES_POOL_SIZE", "5",
                 "TASKPILOT_REDIS_URL", redis.url().value(),
                 "TASKPILOT_DRAIN_ACCEPT", "1s",

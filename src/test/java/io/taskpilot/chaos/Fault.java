@@ -17,11 +17,13 @@ record Fault(long atMillis, Kind kind, String target, long forMillis, String poi
         DRAIN("SIGTERM of a node, and a restart"),
         DIE_AT("a node dies at a pause point"),
         STOP_AT("a node stops at a pause point, then SIGCONT"),
+        CUT_OFF("a node gets nothing through to PostgreSQL or back, silently"),
         POSTGRES_FAST("PostgreSQL: fast stop, and a restart"),
         POSTGRES_IMMEDIATE("PostgreSQL: immediate stop, and a restart"),
         POSTGRES_KILL("PostgreSQL: `kill -9` of all its processes, and a restart"),
         POSTGRES_STOP("PostgreSQL: SIGSTOP, then SIGCONT"),
         POSTGRES_CUT("PostgreSQL: all connections cut"),
+        POSTGRES_LONG("PostgreSQL: away for over half a minute"),
         REDIS_KILL("Redis: `kill -9`, and a restart"),
         REDIS_STOP("Redis: SIGSTOP (accepts, never answers), then SIGCONT"),
         REDIS_FLUSH("Redis: flushed");

@@ -19,6 +19,15 @@ import java.util.stream.Collectors;
 final class Invariants {
     private static final String TERMINAL = "run\\.(succeeded|rejected|blocked|failed|timed_out|cancelled)";
 
+    private static final String ALLOWED = """
+            with w as (select ?::uuid as run, ? as key)
+            select (select count(*) from events e where e.run_id = w.run and e.type = 'tool.started'
+                and e.data ->> 'key' = w.key),
+              (select count(*) from decisions d where d.chain_id = w.run and d.tool = 'notify_external_system'
+                and d.decision_type = 'tool_call' and d.result = 'allow')
+            from w
+            """;
+
     private final Cluster cluster;
     private final Map<String, List<Sighting>> sightings;
     private final Map<String, List<String>> runToViolations = new TreeMap<>();
@@ -38,6 +47,8 @@ final class Invariants {
                 check(connection, entry.getKey(), entry.getValue());
             }
             checkTasks(connection);
+            checkRuns(connection);
+            checkAllowed(connection);
             checkOwners(connection);
         }
         checkEffects();
@@ -108,6 +119,39 @@ final class Invariants {
             while (rows.next()) {
                 doubled++;
                 wrong("run_" + rows.getString(1), "made %d tasks".formatted(rows.getLong(2)));
+            }
+        }
+    }
+
+    /** A submission that was repeated with its key is one run, and a refused one is none. */
+    private void checkRuns(Connection connection) throws SQLException {
+        try (var statement = connection.createStatement();
+                var rows = statement.executeQuery("select id from runs")) {
+            while (rows.next()) {
+                var run = "run_" + rows.getString(1);
+                if (!sightings.containsKey(run)) {
+                    doubled++;
+                    wrong(run, "is there, and nobody was told that it was accepted");
+                }
+            }
+        }
+    }
+
+    /** Also of what came while nobody could look: its start and the decision that allows it are on record. */
+    private void checkAllowed(Connection connection) throws SQLException {
+        for (var effect : cluster.receiver().effects()) {
+            try (var query = connection.prepareStatement(ALLOWED)) {
+                query.setObject(1, effect.runId());
+                query.setString(2, effect.webhookId());
+                try (var row = query.executeQuery()) {
+                    row.next();
+                    if (row.getLong(1) == 0 || row.getLong(2) < row.getLong(1)) {
+                        wrong(
+                                "run_" + effect.runId(),
+                                "effect without an allow: %s has %d starts, the run %d allows of its tool"
+                                        .formatted(effect, row.getLong(1), row.getLong(2)));
+                    }
+                }
             }
         }
     }

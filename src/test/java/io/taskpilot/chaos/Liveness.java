@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at the run table again and again: no run may be without a living owner for longer than 15 s in which PostgreSQL
- * answered and the same node was up and not stopped.
+ * answered and the same node was up and not stopped; nor may one stand still for so long under a living owner, unless a
+ * tool call may be under way.
  */
 final class Liveness implements AutoCloseable {
     static final Duration LIMIT = Duration.ofSeconds(15);
@@ -29,14 +30,30 @@ final class Liveness implements AutoCloseable {
     /** An outage that is longer has the nodes judge nobody for a whole term. */
     private static final Duration BREAK = Duration.ofSeconds(6);
 
+    /** The longest time-out of a tool here, and the 5 s for which a new owner waits after it. */
+    private static final Duration CALL = Duration.ofSeconds(25);
+
     private static final long PERIOD_MILLIS = 250;
-    private static final String ACTIVE = "select id, owner from runs where status in ('queued', 'running')";
+    private static final String ACTIVE = """
+            select r.id, r.owner, r.last_seq, e.type from runs r join events e on e.run_id = r.id and e.seq = r.last_seq
+            where r.status in ('queued', 'running')
+            """;
+
+    /** @param type of its last event */
+    private record Active(@Nullable UUID owner, long lastSeq, String type) {
+        Duration patience() {
+            return type.matches("tool\\.started|run\\.resumed") ? LIMIT.plus(CALL) : LIMIT;
+        }
+    }
+
+    private record Standing(long seq, Instant since) {}
 
     /** @param settledNodes up and not stopped for long enough to take over */
     private record Sample(Instant at, boolean postgresAnswers, int settledNodes) {}
 
     private final Cluster cluster;
     private final Map<UUID, Instant> runToOrphanedSince = new HashMap<>();
+    private final Map<UUID, Standing> runToStanding = new HashMap<>();
     private final Set<UUID> reported = new HashSet<>();
     private final List<Sample> samples = new CopyOnWriteArrayList<>();
     private final List<String> violations = new CopyOnWriteArrayList<>();
@@ -47,11 +64,19 @@ final class Liveness implements AutoCloseable {
     /** Since when no outage has broken the renewals of all nodes. */
     private Instant renewalsSince = Instant.EPOCH;
 
+    /** Before, the harness holds runs up itself. */
+    private volatile @Nullable Instant standingCountsFrom;
+
     private volatile boolean closing;
 
     Liveness(Cluster cluster) {
         this.cluster = cluster;
         thread.start();
+    }
+
+    /** From now on no run may stand still under a living owner. */
+    void expectProgress() {
+        standingCountsFrom = Instant.now();
     }
 
     private void run() {
@@ -63,6 +88,8 @@ final class Liveness implements AutoCloseable {
                 awaySince = answersSince == null ? awaySince : now;
                 answersSince = null;
                 disconnect();
+            } catch (RuntimeException e) {
+                violations.add("the harness could not look at the runs: " + e);
             }
             samples.add(new Sample(now, answersSince != null, settled(now)));
             try {
@@ -77,11 +104,13 @@ final class Liveness implements AutoCloseable {
     private void look(Instant now) throws SQLException {
         var open = connection == null ? cluster.postgres().connect() : connection;
         connection = open;
-        var active = new HashMap<UUID, @Nullable UUID>();
+        var active = new HashMap<UUID, Active>();
         try (var statement = open.createStatement();
                 var rows = statement.executeQuery(ACTIVE)) {
             while (rows.next()) {
-                active.put(rows.getObject(1, UUID.class), rows.getObject(2, UUID.class));
+                active.put(
+                        rows.getObject(1, UUID.class),
+                        new Active(rows.getObject(2, UUID.class), rows.getLong(3), rows.getString(4)));
             }
         }
         if (answersSince == null) {
@@ -91,12 +120,26 @@ final class Liveness implements AutoCloseable {
             }
         }
         runToOrphanedSince.keySet().retainAll(active.keySet());
-        active.forEach((run, owner) -> judge(now, run, owner));
+        runToStanding.keySet().retainAll(active.keySet());
+        active.forEach((run, how) -> judge(now, run, how));
     }
 
-    private void judge(Instant now, UUID run, @Nullable UUID owner) {
-        if (owner != null && cluster.living(owner) != null) {
+    private void judge(Instant now, UUID run, Active how) {
+        var owner = how.owner();
+        var living = owner == null ? null : cluster.living(owner);
+        var standing = runToStanding.compute(
+                run,
+                (same, before) ->
+                        before != null && before.seq() == how.lastSeq() ? before : new Standing(how.lastSeq(), now));
+        if (living != null) {
             runToOrphanedSince.remove(run);
+            var counts = standingCountsFrom;
+            var since = latest(latest(standing.since(), answersSince), living.healthySince());
+            var still = counts == null ? Duration.ZERO : Duration.between(latest(since, counts), now);
+            if (still.compareTo(how.patience()) > 0 && reported.add(run)) {
+                violations.add("run %s stood still after %s for %.1f s though its owner %s lives"
+                        .formatted(run, how.type(), still.toMillis() / 1e3, living.name()));
+            }
             return;
         }
         var since = latest(runToOrphanedSince.computeIfAbsent(run, unused -> now), answersSince);

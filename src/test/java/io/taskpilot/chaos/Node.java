@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,16 +36,19 @@ final class Node implements AutoCloseable {
     private final String name;
     private final Path directory;
     private final Map<String, String> environment;
+    private final @Nullable Wire wire;
     private final List<String> announcements = new CopyOnWriteArrayList<>();
     private volatile @Nullable Process process;
     private volatile @Nullable URI url;
     private volatile @Nullable UUID identity;
     private volatile @Nullable Instant healthySince;
 
-    Node(String name, Path directory, Map<String, String> environment) {
+    /** @param wire by which it gets to PostgreSQL; null for straight */
+    Node(String name, Path directory, Map<String, String> environment, @Nullable Wire wire) {
         this.name = name;
         this.directory = directory;
         this.environment = environment;
+        this.wire = wire;
     }
 
     String name() {
@@ -200,22 +204,40 @@ final class Node implements AutoCloseable {
     }
 
     /**
-     * SIGTERM, and waits for the end; false when it did not stop in order. Through the handle: {@link Process#destroy}
-     * also closes the standard input, which this process takes for the end of the harness and dies of.
+     * SIGTERM. Through the handle: {@link Process#destroy} also closes the standard input, which this process takes for
+     * the end of the harness and dies of.
      */
-    boolean drain(Duration patience) {
+    void terminate() {
         healthySince = null;
+        var running = process;
+        if (running != null) {
+            running.toHandle().destroy();
+        }
+    }
+
+    /** False when it did not stop in order after {@link #terminate}. */
+    boolean awaitEnd(Duration patience) {
         var running = process;
         if (running == null) {
             return true;
         }
-        running.toHandle().destroy();
         if (awaitExit(patience)) {
             url = null;
             return running.exitValue() == STOPPED_IN_ORDER;
         }
         kill();
         return false;
+    }
+
+    /** Has nothing more from PostgreSQL, and nothing gets there, until {@link #reconnect}. */
+    void cutOff() {
+        healthySince = null;
+        Objects.requireNonNull(wire).silence();
+    }
+
+    void reconnect() {
+        Objects.requireNonNull(wire).goOn();
+        healthySince = Instant.now();
     }
 
     void freeze() throws IOException {
@@ -251,6 +273,9 @@ final class Node implements AutoCloseable {
 
     @Override
     public void close() {
+        if (wire != null) {
+            wire.close();
+        }
         kill();
     }
 }

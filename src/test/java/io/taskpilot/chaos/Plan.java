@@ -13,11 +13,17 @@ final class Plan {
     /** About how long a node takes to be back, so that the plan spreads. */
     private static final long RESTART_MILLIS = 4_000;
 
-    /** Everything at once for some time, then one thing at a time for some time. */
-    private static final long CYCLE_MILLIS = 90_000;
+    /** Everything at once for some time; PostgreSQL away for long; then, once all is well, one thing at a time. */
+    private static final long CYCLE_MILLIS = 180_000;
 
     private static final long WILD_MILLIS = 50_000;
-    private static final long ALONE_MILLIS = 8_000;
+    private static final long AWAY_MILLIS = 36_000;
+    private static final long CALM_FROM_MILLIS = 106_000;
+
+    /** Until a kill was noticed and its runs were taken over, and the nodes can judge each other again. */
+    private static final long AFTER_KILL_MILLIS = 16_000;
+
+    private static final long AFTER_DRAIN_MILLIS = 7_000;
 
     private static final List<String> POINTS = List.of(
             "before-append task.proposed",
@@ -59,26 +65,31 @@ final class Plan {
         var plan = new Plan(seed, nodes, longestStopMillis);
         var at = 0L;
         while (at < millis) {
-            var calm = at % CYCLE_MILLIS > WILD_MILLIS;
-            if (calm) {
-                plan.alone(at);
-            } else {
+            var into = at % CYCLE_MILLIS;
+            if (into < WILD_MILLIS) {
                 plan.any(at);
+                at += 1 + plan.random.nextLong(2 * gapMillis);
+            } else if (into < CALM_FROM_MILLIS) {
+                plan.put(at, Kind.POSTGRES_LONG, "postgres", AWAY_MILLIS, 1_000);
+                at += CALM_FROM_MILLIS - into;
+            } else {
+                at += plan.alone(at);
             }
-            at += calm ? ALONE_MILLIS : 1 + plan.random.nextLong(2 * gapMillis);
         }
         plan.faults.sort(Comparator.comparingLong(Fault::atMillis));
         return plan.faults;
     }
 
-    /** One node at a time, as a deploy or a single crash is: what take-over times are for. */
-    private void alone(long at) {
+    /**
+     * One node at a time, as a deploy or a single crash is: what take-over times are for.
+     *
+     * @return milliseconds until the next
+     */
+    private long alone(long at) {
         var target = "node-" + (char) ('a' + random.nextInt(nodes));
-        if (random.nextBoolean()) {
-            put(at, Kind.KILL, target, 0, RESTART_MILLIS);
-        } else {
-            put(at, Kind.DRAIN, target, 0, RESTART_MILLIS);
-        }
+        var kill = random.nextBoolean();
+        put(at, kill ? Kind.KILL : Kind.DRAIN, target, 0, RESTART_MILLIS);
+        return kill ? AFTER_KILL_MILLIS : AFTER_DRAIN_MILLIS;
     }
 
     private void any(long at) {
@@ -102,8 +113,11 @@ final class Plan {
             put(at, Kind.KILL_PAIR, "node-b", 100, RESTART_MILLIS);
         } else if (dice < 48) {
             put(at, Kind.STOP, target, 1_000 + random.nextLong(longestStopMillis), 0);
-        } else if (dice < 68) {
+        } else if (dice < 64) {
             put(at, Kind.DRAIN, target, 0, RESTART_MILLIS + 2_000);
+        } else if (dice < 72) {
+            var wired = "node-" + (char) ('b' + random.nextInt(nodes - 1));
+            put(at, Kind.CUT_OFF, wired, 1_000 + random.nextLong(outageMillis * 2), 0);
         } else if (dice < 88) {
             put(at, Kind.DIE_AT, target, 0, RESTART_MILLIS, point());
         } else {

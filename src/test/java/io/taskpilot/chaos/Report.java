@@ -92,14 +92,22 @@ final class Report {
                         invariants.lost(),
                         invariants.doubled(),
                         stuck));
-        row(text, "after `kill -9`", "p99 < 12 s", each -> !each.drained() && each.undisturbed());
+        row(
+                text,
+                "after `kill -9`",
+                "p99 < %d s".formatted(Takeovers.AFTER_KILL.toSeconds()),
+                each -> !each.drained() && each.undisturbed());
         row(text, "after `kill -9`, with other faults meanwhile", "", each -> !each.drained() && !each.undisturbed());
-        row(text, "after SIGTERM", "p99 < 1 s", each -> each.drained() && each.undisturbed());
+        row(
+                text,
+                "after SIGTERM",
+                "p99 < %d s".formatted(Takeovers.AFTER_SIGTERM.toSeconds()),
+                each -> each.drained() && each.undisturbed());
         row(text, "after SIGTERM, with other faults meanwhile", "", each -> each.drained() && !each.undisturbed());
         return text.append("""
 
-                A take-over is the time from the kill, or the SIGTERM, to the run's next event. "Other faults meanwhile": PostgreSQL
-                was away, or no other node had been up for a whole lease term.
+                A take-over is the time from the kill, or the SIGTERM, until another node has taken the run up and said so in its
+                events. "Other faults meanwhile": PostgreSQL was away, or no other node had been up for a whole lease term.
                 """).toString();
     }
 
@@ -115,8 +123,7 @@ final class Report {
     }
 
     private static String quantile(List<Duration> sorted, double share) {
-        var index = Math.min(sorted.size() - 1, (int) Math.ceil(share * sorted.size()) - 1);
         return String.format(
-                Locale.ROOT, "%.2f s", sorted.get(Math.max(0, index)).toMillis() / 1e3);
+                Locale.ROOT, "%.2f s", Takeovers.quantile(sorted, share).toMillis() / 1e3);
     }
 }

@@ -25,7 +25,7 @@ final class Storm {
     private final Cluster cluster;
     private final Takeovers takeovers;
     private final List<String> log = new CopyOnWriteArrayList<>();
-    private final List<Fault> done = new CopyOnWriteArrayList<>();
+    private final List<Kind> done = new CopyOnWriteArrayList<>();
     private final List<String> violations = new CopyOnWriteArrayList<>();
     private final Instant began = Instant.now();
 
@@ -65,9 +65,9 @@ final class Storm {
             try {
                 pause(fault.atMillis() - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos));
                 say(fault + " begins");
-                perform(fault);
+                var happened = perform(fault);
                 say(fault + " is over");
-                done.add(fault);
+                done.add(happened);
             } catch (InterruptedException e) {
                 return; // the harness is being closed
             } catch (IOException | SQLException | RuntimeException e) {
@@ -77,17 +77,19 @@ final class Storm {
         }
     }
 
-    private void perform(Fault fault) throws IOException, InterruptedException, SQLException {
+    /** @return what came of it: a point may not be reached, and then the node goes just so */
+    private Kind perform(Fault fault) throws IOException, InterruptedException, SQLException {
         if (fault.target().equals("postgres")) {
             postgres(fault);
         } else if (fault.target().equals("redis")) {
             redis(fault);
         } else {
-            node(fault, cluster.node(fault.target().charAt(5) - 'a'));
+            return node(fault, cluster.node(fault.target().charAt(5) - 'a'));
         }
+        return fault.kind();
     }
 
-    private void node(Fault fault, Node node) throws IOException, InterruptedException {
+    private Kind node(Fault fault, Node node) throws IOException, InterruptedException {
         switch (fault.kind()) {
             case KILL, KILL_PAIR -> {
                 takeovers.killing(node);
@@ -102,27 +104,36 @@ final class Storm {
             }
             case DRAIN -> {
                 takeovers.draining(node);
-                if (!node.drain(DRAIN)) {
+                node.terminate();
+                if (!node.awaitEnd(DRAIN)) {
                     violations.add("%s did not stop in order within %s of SIGTERM".formatted(node.name(), DRAIN));
                 }
                 node.start();
             }
             case DIE_AT -> {
                 node.command("die " + fault.point());
-                if (!node.awaitExit(REACH)) {
-                    say(fault + " was not reached in time");
-                }
+                var reached = node.awaitExit(REACH);
                 node.kill();
                 node.start();
+                return reached ? Kind.DIE_AT : Kind.KILL;
             }
-            case STOP_AT -> stopAt(fault, node);
+            case STOP_AT -> {
+                return stopAt(fault, node);
+            }
+            case CUT_OFF -> {
+                node.cutOff();
+                pause(fault.forMillis());
+                node.reconnect();
+            }
             default -> throw new IllegalStateException(fault.toString());
         }
+        return fault.kind();
     }
 
-    private void stopAt(Fault fault, Node node) throws IOException, InterruptedException {
+    private Kind stopAt(Fault fault, Node node) throws IOException, InterruptedException {
         node.command("stop " + fault.point());
-        if (node.awaitAnnouncement("reached " + fault.point(), REACH)) {
+        var reached = node.awaitAnnouncement("reached " + fault.point(), REACH);
+        if (reached) {
             node.frozen();
         } else {
             node.command("go " + fault.point()); // never mind
@@ -130,12 +141,13 @@ final class Storm {
         }
         pause(fault.forMillis());
         node.thaw();
+        return reached ? Kind.STOP_AT : Kind.STOP;
     }
 
     private void postgres(Fault fault) throws IOException, InterruptedException, SQLException {
         var postgres = cluster.postgres();
         switch (fault.kind()) {
-            case POSTGRES_FAST -> postgres.stopFast();
+            case POSTGRES_FAST, POSTGRES_LONG -> postgres.stopFast();
             case POSTGRES_IMMEDIATE -> postgres.stopImmediately();
             case POSTGRES_KILL -> postgres.kill();
             case POSTGRES_STOP -> {
@@ -194,7 +206,7 @@ final class Storm {
     }
 
     long count(Kind kind) {
-        return done.stream().filter(fault -> fault.kind() == kind).count();
+        return done.stream().filter(kind::equals).count();
     }
 
     List<String> violations() {

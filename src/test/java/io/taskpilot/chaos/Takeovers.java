@@ -5,16 +5,17 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /**
- * How long runs stood still: from the moment their node was killed, or told to drain, to their next event. Runs whose
- * last event was the start of a tool call are left out after SIGTERM, as that call is awaited where it is.
+ * How long runs stood still: from the moment their node was killed, or told to drain, until another had taken them up.
+ * Runs with a tool call under way are left out after SIGTERM, as that call is awaited where it is.
  */
 final class Takeovers {
     private static final String OWNED = """
@@ -22,7 +23,18 @@ final class Takeovers {
             where r.owner = ? and r.status in ('queued', 'running')
             """;
 
-    private static final String NEXT = "select min(at) from events where run_id = ? and seq > ? and at > ?";
+    /** Not just the next event: that may be the last one of the node that goes. */
+    private static final String TAKEN_UP = """
+            select min(e.at) from events e where e.run_id = ? and e.seq > ? and e.type in ('run.started', 'run.resumed')
+              and not (? and exists (select 1 from events s where s.run_id = e.run_id and s.seq > ? and s.seq < e.seq
+                and s.type = 'tool.started'))
+            """;
+
+    static final Duration AFTER_KILL = Duration.ofSeconds(12);
+    static final Duration AFTER_SIGTERM = Duration.ofSeconds(1);
+
+    /** Fewer say nothing of a 99th percentile. */
+    private static final int ENOUGH = 20;
 
     private record Interrupted(UUID runId, long seq, boolean drained, Instant at) {}
 
@@ -68,6 +80,32 @@ final class Takeovers {
         }
     }
 
+    /** @param sorted not empty */
+    static Duration quantile(List<Duration> sorted, double share) {
+        var index = Math.min(sorted.size() - 1, (int) Math.ceil(share * sorted.size()) - 1);
+        return sorted.get(Math.max(0, index));
+    }
+
+    /** The goals that were missed by what was measured undisturbed, and often enough. */
+    static List<String> missed(List<Takeover> measured) {
+        return Stream.of(true, false)
+                .flatMap(drained -> missed(measured, drained, drained ? AFTER_SIGTERM : AFTER_KILL).stream())
+                .toList();
+    }
+
+    private static Optional<String> missed(List<Takeover> measured, boolean drained, Duration goal) {
+        var times = measured.stream()
+                .filter(each -> each.undisturbed() && each.drained() == drained)
+                .map(Takeover::took)
+                .sorted()
+                .toList();
+        if (times.size() < ENOUGH || quantile(times, 0.99).compareTo(goal) < 0) {
+            return Optional.empty();
+        }
+        return Optional.of("take-over after %s: p99 %s over %d runs (goal: %s)"
+                .formatted(drained ? "SIGTERM" : "kill -9", quantile(times, 0.99), times.size(), goal));
+    }
+
     /** Faults that hit a node while PostgreSQL was away. */
     int unmeasured() {
         return unmeasured.get();
@@ -76,11 +114,12 @@ final class Takeovers {
     List<Takeover> measured() throws SQLException {
         var measured = new ArrayList<Takeover>();
         try (var connection = postgres.connect();
-                var query = connection.prepareStatement(NEXT)) {
+                var query = connection.prepareStatement(TAKEN_UP)) {
             for (var each : interrupted) {
                 query.setObject(1, each.runId());
                 query.setLong(2, each.seq());
-                query.setObject(3, each.at().atOffset(ZoneOffset.UTC));
+                query.setBoolean(3, each.drained());
+                query.setLong(4, each.seq());
                 try (var row = query.executeQuery()) {
                     var at = row.next() ? row.getObject(1, OffsetDateTime.class) : null;
                     if (at != null) {

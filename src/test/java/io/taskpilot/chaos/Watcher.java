@@ -147,6 +147,9 @@ final class Watcher {
             saw(frame.path("event"));
             return true;
         }
+        if (frame.path("op").asText().equals("error")) {
+            isFound(frame.path("problem").path("status").asInt());
+        }
         return frame.path("op").asText().equals("ack") && !frame.path("ended").asBoolean();
     }
 

@@ -114,7 +114,24 @@ public final class PostgresProcess implements AutoCloseable {
 
     /** As a server is told of it. */
     public String url() {
-        return address.url().value();
+        return url(port);
+    }
+
+    /** By way of something on this machine that forwards to it. */
+    public String url(int forwarding) {
+        return new PostgresAddress(
+                        address.host(),
+                        forwarding,
+                        address.database(),
+                        address.user(),
+                        address.password(),
+                        address.parameters())
+                .url()
+                .value();
+    }
+
+    public int port() {
+        return port;
     }
 
     /** SIGINT: sessions are cut, what is committed is on disk, then it ends. */
