@@ -7,7 +7,7 @@
 package taskpilot.tool_calls
 
 # Moves with every change of a rule: it is in every decision on record.
-revision := "2026-11-23.1"
+revision := "2026-11-26.1"
 
 # Who may answer when a call needs an approval, and for how many seconds.
 approval := {"roles": ["approver"], "ttl_s": 3600}

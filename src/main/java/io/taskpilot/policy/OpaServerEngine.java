@@ -1,6 +1,7 @@
 package io.taskpilot.policy;
 
 import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.IngressPolicy;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.Breaker;
 import io.taskpilot.resilience.Breaker.Evidence;
@@ -31,11 +32,12 @@ import org.slf4j.LoggerFactory;
  * <p>A server that does not answer is left alone for a second at a time by a {@link Breaker}, and asked a question of no
  * consequence until it answers again, so that no run has to be the one that finds out. Usable from any context.
  */
-public final class OpaServerEngine implements PolicyEngine {
+public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
     private static final Logger log = LoggerFactory.getLogger(OpaServerEngine.class);
     private static final String NAME = "opa";
     private static final String DECISION = "/v1/data/taskpilot/tool_calls/decision";
     private static final String OFFERED = "/v1/data/taskpilot/tool_calls/offered";
+    private static final String INGRESS = "/v1/data/taskpilot/ingress/decision";
     private static final Duration PAUSE = Duration.ofSeconds(1);
     private static final Breaker.Settings BREAKER = new Breaker.Settings(5, 0.5, 20, Duration.ofSeconds(10), PAUSE);
     // What a proxy says when there is no server behind it. OPA's own 400 and 500 are about the question.
@@ -86,6 +88,16 @@ public final class OpaServerEngine implements PolicyEngine {
     @Override
     public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
         return ask(OFFERED, input, call, longest, served -> PolicyAnswer.offered(served.result()));
+    }
+
+    @Override
+    public Future<PolicyVerdict> admit(Map<String, Object> input, CallContext call) {
+        return ask(
+                INGRESS,
+                input,
+                call,
+                longest,
+                served -> PolicyAnswer.admission(served.result()).withDecisionId(served.decisionId()));
     }
 
     /**

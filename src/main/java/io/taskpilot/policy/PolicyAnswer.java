@@ -81,6 +81,21 @@ final class PolicyAnswer {
                 Duration.ofSeconds(seconds(approval)));
     }
 
+    /** Of an {@code ingress} answer, which allows or denies, and asks nobody. */
+    static PolicyVerdict admission(JsonNode result) {
+        var decision = decision(text(result, "decision"));
+        if (decision == DecisionResult.REQUIRE_APPROVAL) {
+            throw unreadable("decision: 'require_approval' (expected: allow or deny)");
+        }
+        return new PolicyVerdict(
+                decision,
+                text(result, "rule"),
+                texts(result, "reasons"),
+                text(result, "revision"),
+                List.of(),
+                Duration.ZERO);
+    }
+
     /** The tool names of an {@code offered} answer. */
     static List<String> offered(JsonNode result) {
         return texts("offered", result);

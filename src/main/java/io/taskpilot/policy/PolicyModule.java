@@ -93,6 +93,11 @@ final class PolicyModule {
         return number;
     }
 
+    /** For what not every policy has. */
+    boolean has(String entrypoint) {
+        return entrypoints.containsKey(entrypoint);
+    }
+
     PolicyInstance instantiate() {
         return new PolicyInstance(module, machine, data, maxPages);
     }

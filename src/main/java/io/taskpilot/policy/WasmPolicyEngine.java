@@ -2,8 +2,10 @@ package io.taskpilot.policy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.engine.CallContext;
+import io.taskpilot.engine.IngressPolicy;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.PolicyVerdict;
 import io.vertx.core.Future;
 import java.nio.charset.StandardCharsets;
@@ -22,10 +24,11 @@ import org.slf4j.LoggerFactory;
  * door. What is not a complete verdict (an undefined rule, an unknown value, a trap, memory used up) is a failed future
  * with {@code policy-unavailable}.
  */
-public final class WasmPolicyEngine implements PolicyEngine {
+public final class WasmPolicyEngine implements PolicyEngine, IngressPolicy {
     private static final Logger log = LoggerFactory.getLogger(WasmPolicyEngine.class);
     private static final String DECISION = "taskpilot/tool_calls/decision";
     private static final String OFFERED = "taskpilot/tool_calls/offered";
+    private static final String INGRESS = "taskpilot/ingress/decision";
     private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.UTF_8);
     private static final int ON_LOOP_BYTES = 16 * 1024;
     private static final int MAX_PAGES = 1024; // of 64 KiB
@@ -77,6 +80,18 @@ public final class WasmPolicyEngine implements PolicyEngine {
         return blocking.run(() -> new WasmPolicyEngine(PolicyModule.load(directory, MAX_PAGES), blocking, 0));
     }
 
+    /** Fails, with a message that says what mends it, when the module has no policy for {@link #admit}. */
+    public WasmPolicyEngine withIngress() {
+        if (!module.has(INGRESS)) {
+            throw Failure.of(
+                    Failure.Kind.UNAVAILABLE,
+                    PolicyAnswer.UNAVAILABLE,
+                    "policy.wasm of the policy directory has no entry point " + INGRESS
+                            + "; add ingress.rego and build it with scripts/build-policy, or set policy.ingress to none");
+        }
+        return this;
+    }
+
     /** The revision the module was built with. */
     public String revision() {
         return module.revision();
@@ -90,6 +105,13 @@ public final class WasmPolicyEngine implements PolicyEngine {
     @Override
     public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
         return ask(offered, input, PolicyAnswer::offered);
+    }
+
+    @Override
+    public Future<PolicyVerdict> admit(Map<String, Object> input, CallContext call) {
+        return module.has(INGRESS)
+                ? ask(module.entrypoint(INGRESS), input, PolicyAnswer::admission)
+                : Future.failedFuture(PolicyAnswer.unreadable("the module has no entry point " + INGRESS));
     }
 
     private <T> Future<T> ask(int entrypoint, Map<String, Object> input, Function<JsonNode, T> read) {

@@ -49,6 +49,8 @@ class PolicyAgreementTest {
     private static final String BOTH_ANSWERS = "[{\"decision\": d, \"offered\": o} | some c in input.cases;"
             + " d := data.taskpilot.tool_calls.decision with input as c;"
             + " o := data.taskpilot.tool_calls.offered with input as c]";
+    private static final String INGRESS =
+            "[d | some c in input.cases; d := data.taskpilot.ingress.decision with input as c]";
 
     private static final Vertx vertx = Vertx.vertx();
 
@@ -111,6 +113,23 @@ class PolicyAgreementTest {
         });
     }
 
+    @Property(tries = 8, shrinking = ShrinkingMode.BOUNDED, edgeCases = EdgeCasesMode.NONE)
+    void bothEnginesAdmitAlike(@ForAll("calls") @Size(80) List<Map<String, Object>> calls) throws Exception {
+        var answers = opa.eval(POLICY, INGRESS, Map.of("cases", calls));
+
+        assertThat(answers).hasSize(calls.size());
+        for (var index = 0; index < calls.size(); index++) {
+            var input = calls.get(index);
+            var verdict = wasm.admit(input, call()).await(10, SECONDS);
+            assertThat(verdict).as("admission of %s", input).isEqualTo(PolicyAnswer.admission(answers.get(index)));
+            Statistics.collect(verdict.result());
+        }
+        Statistics.coverage(seen -> {
+            seen.check(DecisionResult.ALLOW).count(times -> times > 100);
+            seen.check(DecisionResult.DENY).count(times -> times > 100);
+        });
+    }
+
     /** Through the engines themselves: what one takes and the other refuses is a difference too. */
     @Property(tries = 6, shrinking = ShrinkingMode.BOUNDED, edgeCases = EdgeCasesMode.NONE)
     void aRealServerAnswersAlike(
@@ -124,14 +143,35 @@ class PolicyAgreementTest {
         }
     }
 
+    @Property(tries = 6, shrinking = ShrinkingMode.BOUNDED, edgeCases = EdgeCasesMode.NONE)
+    void aRealServerAdmitsAlike(
+            @ForAll("calls") @Size(60) List<Map<String, Object>> calls,
+            @ForAll("oddities") @Size(40) List<Map<String, Object>> oddities) {
+        for (var input : calls) {
+            assertSameAdmission(input);
+        }
+        for (var input : oddities) {
+            assertSameAdmission(input);
+        }
+    }
+
+    private static CallContext call() {
+        return CallContext.ofRequest("req_1", Deadline.in(Duration.ofSeconds(10)));
+    }
+
     private static void assertSame(Map<String, Object> input) {
-        var call = CallContext.ofRequest("req_1", Deadline.in(Duration.ofSeconds(10)));
-        assertThat(outcome(server.decide(input, call)))
+        assertThat(outcome(server.decide(input, call())))
                 .as("decision on %s", input)
-                .isEqualTo(outcome(wasm.decide(input, call)));
-        assertThat(outcome(server.offered(input, call)))
+                .isEqualTo(outcome(wasm.decide(input, call())));
+        assertThat(outcome(server.offered(input, call())))
                 .as("offer on %s", input)
-                .isEqualTo(outcome(wasm.offered(input, call)));
+                .isEqualTo(outcome(wasm.offered(input, call())));
+    }
+
+    private static void assertSameAdmission(Map<String, Object> input) {
+        assertThat(outcome(server.admit(input, call())))
+                .as("admission of %s", input)
+                .isEqualTo(outcome(wasm.admit(input, call())));
     }
 
     private static String outcome(Future<?> answer) {
@@ -151,6 +191,8 @@ class PolicyAgreementTest {
                 "tool_name",
                 "agent_type",
                 "parameters",
+                "principal",
+                "method",
                 "tools",
                 "approval",
                 "",
@@ -178,10 +220,8 @@ class PolicyAgreementTest {
     }
 
     private static void assertAlike(Map<String, Object> input, JsonNode expected) throws Exception {
-        var call = CallContext.ofRequest("req_1", Deadline.in(Duration.ofSeconds(10)));
-
-        var verdict = wasm.decide(input, call).await(10, SECONDS);
-        var offered = wasm.offered(input, call).await(10, SECONDS);
+        var verdict = wasm.decide(input, call()).await(10, SECONDS);
+        var offered = wasm.offered(input, call()).await(10, SECONDS);
 
         assertThat(verdict).as("decision on %s", input).isEqualTo(PolicyAnswer.verdict(expected.get("decision")));
         assertThat(offered).as("offered for %s", input).isEqualTo(PolicyAnswer.offered(expected.get("offered")));
@@ -203,6 +243,24 @@ class PolicyAgreementTest {
         fields.put("tools", mostly(tools().list().ofMaxSize(6)));
         fields.put("history", mostly(Arbitraries.of(Map.of("tool_calls", 3, "denied", 1))));
         return someOf(fields, 0.05);
+    }
+
+    @Provide
+    Arbitrary<List<Map<String, Object>>> calls() {
+        var principal = new HashMap<String, Arbitrary<Object>>();
+        principal.put("id", mostly(Arbitraries.of("ann", "local", "\u017f", "a\"b")));
+        principal.put(
+                "roles", mostly(Arbitraries.of("client", "approver", "*").list().ofMaxSize(3)));
+        principal.put(
+                "scopes", mostly(Arbitraries.of("runs:read", "admin").list().ofMaxSize(3)));
+        var fields = new HashMap<String, Arbitrary<Object>>();
+        fields.put("method", mostly(Arbitraries.of("GET", "POST", "WS", "get", "DELETE")));
+        fields.put("route", mostly(Arbitraries.of("/v1/runs", "/v1/runs/{id}/cancel", "submit", "\u0000", "/")));
+        fields.put("principal", mostly(someOf(principal, 0.02)));
+        fields.put("tenant", mostly(Arbitraries.of("default", "acme")));
+        fields.put("auth_mode", mostly(Arbitraries.of("keys", "keys", "none", "NONE")));
+        fields.put("environment", mostly(Arbitraries.of("production", "test")));
+        return someOf(fields, 0.02).list();
     }
 
     private static Arbitrary<Object> parameters() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
@@ -35,6 +36,30 @@ class PolicyAnswerTest {
     @CsvSource({"allow, ALLOW", "deny, DENY", "require_approval, REQUIRE_APPROVAL"})
     void threeWordsAreKnown(String word, DecisionResult result) {
         assertThat(verdict(GOOD.replace("require_approval", word)).result()).isEqualTo(result);
+    }
+
+    @Test
+    void whoMayComeInIsAllowedOrDeniedAndNobodyIsAsked() {
+        var allowed = "{'result': {'decision': 'allow', 'reasons': [], 'rule': 'scopes', 'revision': '7'}}";
+
+        assertThat(PolicyAnswer.admission(served(allowed)))
+                .isEqualTo(new PolicyVerdict(DecisionResult.ALLOW, "scopes", List.of(), "7", List.of(), Duration.ZERO));
+        assertThat(PolicyAnswer.admission(served(allowed.replace("allow", "deny")))
+                        .result())
+                .isEqualTo(DecisionResult.DENY);
+        for (var wrong : List.of(
+                allowed.replace("allow", "require_approval"),
+                allowed.replace("allow", "ALLOW"),
+                allowed.replace("'reasons': [], ", ""),
+                allowed.replace("'scopes'", "''"),
+                allowed.replace("'7'", "7"),
+                "{'result': true}")) {
+            assertUnavailable(() -> PolicyAnswer.admission(served(wrong)));
+        }
+    }
+
+    private static JsonNode served(String answer) {
+        return PolicyAnswer.ofServer(json(answer)).result();
     }
 
     @Test

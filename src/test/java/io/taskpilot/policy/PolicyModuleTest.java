@@ -24,7 +24,7 @@ class PolicyModuleTest {
 
     @BeforeEach
     void copyTheShippedPolicy() throws IOException {
-        for (var name : List.of("tool_calls.rego", "policy.wasm")) {
+        for (var name : List.of("tool_calls.rego", "ingress.rego", "policy.wasm")) {
             Files.copy(SHIPPED.resolve(name), directory.resolve(name));
         }
     }
@@ -132,6 +132,19 @@ class PolicyModuleTest {
     }
 
     @Test
+    void aPolicyWithoutIngressIsForServersThatDoNotAskIt() throws Exception {
+        build("""
+                decision := {}
+                offered := []
+                """);
+        var module = PolicyModule.load(directory, PAGES);
+
+        assertThat(module.has("taskpilot/ingress/decision")).isFalse();
+        assertThat(PolicyModule.load(SHIPPED, PAGES).has("taskpilot/ingress/decision"))
+                .isTrue();
+    }
+
+    @Test
     void anUndefinedRuleAnswersNothing() throws Exception {
         build("""
                 decision := input.x
@@ -145,6 +158,7 @@ class PolicyModuleTest {
     }
 
     private void build(String rules) throws Exception {
+        Files.deleteIfExists(directory.resolve("ingress.rego"));
         Files.writeString(
                 directory.resolve("tool_calls.rego"), "package taskpilot.tool_calls\n\nrevision := \"1\"\n\n" + rules);
         RealOpa.installedOrSkip().build(directory);

@@ -15,6 +15,7 @@ import io.vertx.core.Deployable;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
@@ -28,6 +29,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class WasmPolicyEngineTest {
     private static final Path SHIPPED = Path.of("conf/policy");
@@ -71,6 +73,25 @@ class WasmPolicyEngineTest {
         assertThat(offered(Map.of("agent_type", "ExecutorAgent", "tools", List.of("list_tasks", "delete_task"))))
                 .containsExactly("list_tasks");
         assertThat(offered(Map.of("agent_type", "Unknown"))).isEmpty();
+    }
+
+    @Test
+    void aPolicyThatSaysNothingOfIngressLetsNobodyIn(@TempDir Path directory) throws Exception {
+        assertThat(engine.withIngress()
+                        .admit(Map.of(), call())
+                        .await(10, SECONDS)
+                        .rule())
+                .isEqualTo("no_rule_allows");
+
+        Files.copy(SHIPPED.resolve("tool_calls.rego"), directory.resolve("tool_calls.rego"));
+        RealOpa.installedOrSkip().build(directory);
+        var without = WasmPolicyEngine.open(directory, blocking).await(30, SECONDS);
+
+        assertThatThrownBy(without::withIngress)
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("ingress.rego")
+                .hasMessageContaining("policy.ingress");
+        assertUnavailable(() -> without.admit(Map.of(), call()).await(10, SECONDS));
     }
 
     @Test
