@@ -1,7 +1,6 @@
 package io.taskpilot.journal;
 
 import io.vertx.core.json.JsonArray;
-import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Tuple;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -123,28 +122,6 @@ final class AppendParameters {
     }
 
     private static void decisions(Append append, Consumer<Map<String, @Nullable Object>> out) {
-        append.decisions.forEach(link -> out.accept(new JsonObject()
-                .put("position", link.position())
-                .put("id", link.view().decision().id().toString())
-                .put("run_id", append.runId.toString())
-                .put("request_id", link.view().requestId())
-                .put("trace_id", link.view().traceId())
-                .put("tenant", link.view().tenant())
-                .put("principal", link.view().principal())
-                .put("decision_type", link.view().decision().type().word())
-                .put("phase", link.view().decision().phase())
-                .put("result", link.view().decision().result().word())
-                .put("rule", link.view().decision().rule())
-                .put("reason", link.view().decision().reason())
-                .put("agent", link.view().decision().agent())
-                .put("tool", link.view().decision().tool())
-                .put("policy_revision", link.view().decision().policyRevision())
-                .put("input_sha256", link.view().decision().inputSha256())
-                .put("context", link.view().decision().context())
-                .put("latency_ms", link.view().decision().latencyMs())
-                .put("created_at", link.view().createdAt().toString())
-                .put("prev_hash", link.view().prevHash())
-                .put("hash", link.view().hash())
-                .getMap()));
+        append.decisions.forEach(link -> out.accept(DecisionRow.of(link)));
     }
 }

@@ -30,10 +30,10 @@ final class ChainAudit {
     /**
      * Links in the order of chains and positions.
      *
-     * @param countedInRun how many the run says it has; null when there is no such run
-     * @param hashInRun of the last one, as the run says
+     * @param countedAtHead how many there are, as the run or the chain's own head says; null when there is none
+     * @param hashAtHead of the last one, as it says
      */
-    void next(Link link, @Nullable Long countedInRun, @Nullable String hashInRun) {
+    void next(Link link, @Nullable Long countedAtHead, @Nullable String hashAtHead) {
         var view = link.view();
         if (!view.chainId().equals(current)) {
             end();
@@ -44,8 +44,8 @@ final class ChainAudit {
             chains++;
         }
         rows++;
-        counted = countedInRun;
-        expectedHash = hashInRun;
+        counted = countedAtHead;
+        expectedHash = hashAtHead;
         var place = "chain %s position %d (decision %s): "
                 .formatted(view.chainId(), link.position(), view.decision().id());
         if (link.position() > head.length() + 1) {
@@ -65,12 +65,8 @@ final class ChainAudit {
         if (current == null) {
             return;
         }
-        if (!ofRun) {
-            current = null; // ingress decisions: no run counts them, the daily seal will
-            return;
-        }
         if (counted == null) {
-            wrong("chain %s: its run is gone".formatted(current));
+            wrong("chain %s: its %s is gone".formatted(current, ofRun ? "run" : "head"));
         } else if (counted > head.length()) {
             wrong("chain %s: %d deleted at the end".formatted(current, counted - head.length()));
         } else if (counted < head.length()) {
@@ -81,10 +77,10 @@ final class ChainAudit {
         current = null;
     }
 
-    /** A run that says it has decisions, and none are there. */
-    void empty(UUID chainId, long countedInRun) {
+    /** A run or a head that says there are decisions, and none are there. */
+    void empty(UUID chainId, long countedAtHead) {
         chains++;
-        wrong("chain %s: all %d deleted".formatted(chainId, countedInRun));
+        wrong("chain %s: all %d deleted".formatted(chainId, countedAtHead));
     }
 
     private void wrong(String what) {

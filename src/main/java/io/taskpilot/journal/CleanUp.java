@@ -15,6 +15,11 @@ final class CleanUp {
               limit $1 for update skip locked))
             """;
 
+    /** Heads of chains that went with their month. */
+    private static final String FORGET_CHAINS = """
+            delete from decision_chains c using retired_months m where c.chain_id >= m.lower and c.chain_id < m.upper
+            """;
+
     private final Sql sql;
     private final Nodes nodes;
 
@@ -25,7 +30,8 @@ final class CleanUp {
 
     /** Fails when a part did, once all have ended. */
     Future<Void> run() {
-        return Future.join(List.of(sql.run("select make_partitions()"), nodes.forgetDead(), forgetKeys()))
+        return Future.join(List.of(
+                        sql.run("select make_partitions()"), nodes.forgetDead(), forgetKeys(), sql.run(FORGET_CHAINS)))
                 .mapEmpty();
     }
 

@@ -29,21 +29,30 @@ final class DecisionQueries {
               order by created_at desc, id desc limit $3
               """;
 
-    /** With the run's own account of its chain, taken in the same moment. */
+    /** With the account that the run, or else the chain's head, has of it, taken in the same moment. */
     private static final String CHAINS = "select " + Rows.DECISION + """
-              , r.decisions as counted, r.decisions_hash as head
-               from decisions d left join runs r on r.id = d.chain_id
+              , coalesce(r.decisions, h.counted) as counted, coalesce(r.decisions_hash, h.head) as head
+               from decisions d
+               left join runs r on r.id = d.chain_id
+               left join (select chain_id as head_of, decisions as counted, hash as head from decision_chains) h
+                 on h.head_of = d.chain_id
               where (chain_id, position) > ($1, $2) and ($4::uuid is null or chain_id = $4)
               order by chain_id, position limit $3
               """;
 
     private static final String EMPTY_CHAINS = """
-            select r.id, r.decisions from runs r
-            where r.decisions > 0 and ($1::uuid is null or r.id = $1)
-              and not exists (select 1 from decisions d where d.chain_id = r.id)
-              and not (r.archived_at is not null
-                       and exists (select 1 from retired_months m where r.id >= m.lower and r.id < m.upper))
-            order by r.id limit 100
+            select * from (
+              select r.id, r.decisions from runs r
+              where r.decisions > 0 and ($1::uuid is null or r.id = $1)
+                and not exists (select 1 from decisions d where d.chain_id = r.id)
+                and not (r.archived_at is not null
+                         and exists (select 1 from retired_months m where r.id >= m.lower and r.id < m.upper))
+              union all
+              select h.chain_id, h.decisions from decision_chains h
+              where $1::uuid is null and not exists (select 1 from decisions d where d.chain_id = h.chain_id)
+                and not exists (select 1 from retired_months m where h.chain_id >= m.lower and h.chain_id < m.upper)
+            ) as empty
+            order by id limit 100
             """;
 
     private final Database database;

@@ -45,6 +45,7 @@ public final class PgJournal implements Journal {
     private static final Duration LEAVING = Duration.ofSeconds(4); // a server that closes waits for 5 s
 
     private final Database database;
+    private final DecisionChain chain;
     private final Creations creations;
     private final OwnedAppends owned;
     private final UnownedAppends unowned;
@@ -71,7 +72,7 @@ public final class PgJournal implements Journal {
             Consumer<String> historyWentBack,
             BiConsumer<Integer, Duration> measured) {
         this.database = database;
-        var chain = new DecisionChain(chainKey);
+        this.chain = new DecisionChain(chainKey);
         var statement = new AppendStatement(committed, historyWentBack);
         this.nodes = new Nodes(database.shared(), database.heartbeats(), Nodes.LONGEST_STATEMENT);
         this.creations = new Creations(database, committed);
@@ -202,6 +203,16 @@ public final class PgJournal implements Journal {
                             .compose(unused -> leave(nodeId, deadline, failures + 1))
                     : Future.failedFuture(error);
         });
+    }
+
+    /**
+     * The chain of this node's decisions that belong to no run; to be closed by the caller. Usable once this node is
+     * registered.
+     *
+     * @param measured told of each batch that was written: its rows, and how long it took
+     */
+    public IngressChain ingressChain(BiConsumer<Integer, Duration> measured) {
+        return new IngressChain(database, chain, nodes::self, measured);
     }
 
     /** Appends that wait for their commit, on this node. */
