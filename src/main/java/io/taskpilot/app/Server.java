@@ -14,6 +14,7 @@ import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Guardrails;
+import io.taskpilot.engine.IngressPolicy;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
@@ -24,6 +25,7 @@ import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
+import io.taskpilot.gateway.Ingress;
 import io.taskpilot.gateway.Listeners;
 import io.taskpilot.guardrail.EmbeddedGuardrails;
 import io.taskpilot.guardrail.NemoGuardrails;
@@ -165,7 +167,8 @@ public final class Server {
         var retention = config.retention();
         var reader = new PgRunReader(database, chainKey, archive, retention.archive());
 
-        var policy = shadowed(policy(vertx, blocking, metrics), vertx, metrics);
+        var policies = policies(vertx, blocking, metrics);
+        var policy = shadowed(policies.toolCalls(), vertx, metrics);
         var guardrails = guardrails(vertx, blocking, metrics);
         var tools = tools(vertx, reader, lookups);
         var agents = agents(vertx, tools);
@@ -215,6 +218,7 @@ public final class Server {
                 config.http(),
                 config.limits(),
                 authentication,
+                ingress(policies.ingress(), journal, metrics),
                 engine,
                 reader,
                 policy,
@@ -315,15 +319,37 @@ public final class Server {
                 .build();
     }
 
-    private PolicyEngine policy(Vertx vertx, BlockingIo blocking, Metrics metrics) {
+    /** One engine has both; a policy on trial stands beside the first alone. */
+    private record Policies(PolicyEngine toolCalls, IngressPolicy ingress) {}
+
+    private Policies policies(Vertx vertx, BlockingIo blocking, Metrics metrics) {
         var opa = config.opa().url();
         if (opa != null) {
-            return opa(vertx, opa, metrics);
+            var server = opa(vertx, opa, metrics);
+            return new Policies(server, server);
         }
         var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
                 .await();
         use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
-        return embedded;
+        return new Policies(embedded, asksIngress() ? embedded.withIngress() : embedded);
+    }
+
+    private boolean asksIngress() {
+        return config.policy().ingress() == TaskPilotConfig.IngressMode.ENFORCE;
+    }
+
+    private Ingress ingress(IngressPolicy policy, PgJournal journal, Metrics metrics) {
+        if (!asksIngress()) {
+            log.info("scopes alone decide who may call what setting=policy.ingress=none");
+            return Ingress.off();
+        }
+        var chain = journal.ingressChain(metrics::ingressCommitted);
+        closer.add("ingress-chain", () -> {
+            chain.close();
+            return null;
+        });
+        var keys = config.auth().mode() == TaskPilotConfig.Auth.Mode.KEYS;
+        return Ingress.enforce(policy, chain, keys, config.environment(), metrics);
     }
 
     /** The policy itself, or beside it the one on trial. */
@@ -340,7 +366,7 @@ public final class Server {
         return shadowed;
     }
 
-    private PolicyEngine opa(Vertx vertx, URI url, Metrics metrics) {
+    private OpaServerEngine opa(Vertx vertx, URI url, Metrics metrics) {
         var pool = new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS).setMaxWaitQueueSize(OPA_WAITING);
         var http = vertx.createHttpClient(pool);
         var engine = new OpaServerEngine(vertx, http, url, config.policy().timeout(), health, metrics);

@@ -17,6 +17,7 @@ import static io.taskpilot.config.Type.url;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.IngressMode;
 import io.taskpilot.config.TaskPilotConfig.Llm;
 import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
@@ -89,7 +90,8 @@ final class ConfigReader {
                         in.get("policy.onDeny", oneOf(EnumSet.allOf(OnDeny.class)), "reject"),
                         in.get("policy.timeout", duration("10ms", "10s"), "250ms"),
                         in.get("policy.mode", oneOf(EnumSet.allOf(PolicyMode.class)), "enforce"),
-                        in.find("policy.candidate", path())),
+                        in.find("policy.candidate", path()),
+                        in.get("policy.ingress", oneOf(EnumSet.allOf(IngressMode.class)), "enforce")),
                 new TaskPilotConfig.Opa(in.find("opa.url", url())),
                 guardrails(),
                 new TaskPilotConfig.Approvals(

@@ -195,6 +195,13 @@ public record TaskPilotConfig(
         SHADOW
     }
 
+    /** Whether policy is asked who may call what. */
+    public enum IngressMode {
+        /** Scopes alone decide. YAML would read "off" as false. */
+        NONE,
+        ENFORCE
+    }
+
     /**
      * @param timeout of one decision
      * @param candidate a directory with a built policy; needed in mode {@code SHADOW}, not read in another
@@ -204,7 +211,8 @@ public record TaskPilotConfig(
             OnDeny onDeny,
             Duration timeout,
             PolicyMode mode,
-            @Nullable Path candidate) {}
+            @Nullable Path candidate,
+            IngressMode ingress) {}
 
     /** @param url of an OPA server that decides instead of the embedded engine, as in {@code http://127.0.0.1:8181} */
     public record Opa(@Nullable URI url) {}

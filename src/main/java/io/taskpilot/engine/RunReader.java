@@ -52,7 +52,7 @@ public interface RunReader {
      */
     Future<Void> exportDecisions(DecisionFilter filter, Function<List<DecisionView>, Future<Void>> sink);
 
-    /** Checks the hash chains of all runs, or of one. */
+    /** Checks all hash chains, or that of one run. */
     Future<Verification> verifyDecisions(@Nullable UUID runId);
 
     Future<List<CostLine>> costReport(Instant since, String by);

@@ -4,6 +4,7 @@ import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Roles;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who calls.
@@ -16,13 +17,14 @@ record Caller(String id, String tenant, List<String> roles, Set<Scope> scopes, b
     static final String DEFAULT_TENANT = "default";
     static final Caller LOCAL = new Caller("local", DEFAULT_TENANT, List.of(Roles.ALL), Scope.ALL, false);
 
-    /** @throws Failure {@code caller-scope-missing} (403) */
-    void require(Scope scope) {
-        if (!scopes.contains(scope) && !scopes.contains(Scope.ADMIN)) {
-            throw Failure.of(
-                    Failure.Kind.DENIED,
-                    "caller-scope-missing",
-                    "the key \"%s\" lacks the scope %s".formatted(id, scope.word()));
-        }
+    /** {@code caller-scope-missing} (403); null when the caller has the scope. */
+    @Nullable
+    Failure missing(Scope scope) {
+        return scopes.contains(scope) || scopes.contains(Scope.ADMIN)
+                ? null
+                : Failure.of(
+                        Failure.Kind.DENIED,
+                        "caller-scope-missing",
+                        "the key \"%s\" lacks the scope %s".formatted(id, scope.word()));
     }
 }

@@ -4,6 +4,7 @@ import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
+import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Mounts endpoints. What holds for every one of them stands here, in the order it is checked: who calls, what the key
- * may do, the type of the body, its size. Only then is the body read and the resource asked.
+ * and policy let them do, the type of the body, its size. Only then is the body read and the resource asked.
  */
 final class Endpoints {
     private static final int BODY_BYTES = 1 << 20;
@@ -57,20 +58,20 @@ final class Endpoints {
 
     void get(String path, Scope scope, Handling handling) {
         get(path);
-        router.get(path).handler(ctx -> admit(ctx, scope));
+        admit(router.get(path), HttpMethod.GET, path, scope);
         router.get(path).handler(ctx -> run(ctx, handling));
     }
 
     /** An upgrade; any key may ask, each frame is checked for its scope. Only another site is kept out. */
     void socket(String path, Handling handling) {
         get(path);
-        router.get(path).handler(ctx -> admit(ctx, null));
+        admit(router.get(path), HttpMethod.GET, path, null);
         router.get(path).handler(ctx -> run(ctx, handling));
     }
 
     void post(String path, Scope scope, Handling handling) {
         mounted.add(new Endpoint(HttpMethod.POST, path));
-        router.post(path).handler(ctx -> admit(ctx, scope));
+        admit(router.post(path), HttpMethod.POST, path, scope);
         router.post(path).handler(Endpoints::refuseOtherTypes);
         router.post(path).handler(Endpoints::limitWait);
         router.post(path).handler(BodyHandler.create(false).setBodyLimit(BODY_BYTES));
@@ -116,13 +117,42 @@ final class Endpoints {
         }
     }
 
-    private void admit(RoutingContext ctx, @Nullable Scope scope) {
-        var caller = gateway.authentication().caller(ctx.request());
-        if (scope != null) {
-            caller.require(scope);
-        }
+    private void admit(Route route, HttpMethod method, String path, @Nullable Scope scope) {
+        var operation = Operation.of(method, path);
+        route.handler(ctx -> admit(ctx, operation, scope));
+    }
+
+    /** The body waits on the socket while policy is asked, or a denial recorded. */
+    private void admit(RoutingContext ctx, Operation operation, @Nullable Scope scope) {
+        var caller = identified(ctx);
         ctx.put(CALLER, caller);
-        ctx.next();
+        var admitted = gateway.ingress().admit(operation, scope, caller, RequestId.of(ctx));
+        if (admitted.isComplete()) {
+            go(ctx, admitted);
+            return;
+        }
+        ctx.request().pause();
+        admitted.onComplete(unused -> {
+            go(ctx, admitted);
+            ctx.request().resume(); // once there is somebody to read it
+        });
+    }
+
+    private Caller identified(RoutingContext ctx) {
+        try {
+            return gateway.authentication().caller(ctx.request());
+        } catch (Failure failure) {
+            gateway.metrics().ingressUnauthenticated(failure.slug());
+            throw failure;
+        }
+    }
+
+    private static void go(RoutingContext ctx, Future<Void> admitted) {
+        if (admitted.succeeded()) {
+            ctx.next();
+        } else {
+            ctx.fail(admitted.cause());
+        }
     }
 
     private static void refuseOtherTypes(RoutingContext ctx) {

@@ -33,6 +33,7 @@ public final class Gateway {
     private final Vertx vertx;
     private final Http http;
     private final Authentication authentication;
+    private final Ingress ingress;
     private final Runs runs;
     private final RunReader reader;
     private final PolicyEngine policy;
@@ -57,13 +58,14 @@ public final class Gateway {
             Http http,
             Limits limits,
             Authentication authentication,
+            Ingress ingress,
             Runs runs,
             RunReader reader,
             PolicyEngine policy,
             HealthRegistry health,
             Metrics metrics,
             String version) {
-        this(vertx, http, limits, authentication, runs, reader, policy, health, metrics, version, PATIENCE);
+        this(vertx, http, limits, authentication, ingress, runs, reader, policy, health, metrics, version, PATIENCE);
     }
 
     /** @param patience how long a reader may leave a stream full before it is closed */
@@ -72,6 +74,7 @@ public final class Gateway {
             Http http,
             Limits limits,
             Authentication authentication,
+            Ingress ingress,
             Runs runs,
             RunReader reader,
             PolicyEngine policy,
@@ -82,6 +85,7 @@ public final class Gateway {
         this.vertx = vertx;
         this.http = http;
         this.authentication = authentication;
+        this.ingress = ingress;
         this.runs = runs;
         this.reader = reader;
         this.policy = policy;
@@ -206,6 +210,10 @@ public final class Gateway {
 
     Authentication authentication() {
         return authentication;
+    }
+
+    Ingress ingress() {
+        return ingress;
     }
 
     Runs runs() {

@@ -23,6 +23,8 @@ final class ProblemHandler implements Handler<RoutingContext> {
     private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9a-fA-F]{2})");
     private static final String EXTENSION = "problem-extension";
 
+    private final Sampled strangers = new Sampled(1, System::nanoTime);
+
     @Override
     public void handle(RoutingContext ctx) {
         var response = ctx.response();
@@ -31,7 +33,11 @@ final class ProblemHandler implements Handler<RoutingContext> {
             return;
         }
         var failure = failure(ctx);
-        log(failure, RequestId.of(ctx), ctx.request().method().name(), ctx.normalizedPath());
+        if (failure.kind() == Kind.UNAUTHENTICATED) {
+            sample(ctx);
+        } else {
+            log(failure, RequestId.of(ctx), ctx.request().method().name(), ctx.normalizedPath());
+        }
         if (response.closed() || response.ended()) {
             return;
         }
@@ -59,6 +65,19 @@ final class ProblemHandler implements Handler<RoutingContext> {
     /** Adds a member to the problem that this request will be answered with. */
     static void extend(RoutingContext ctx, String member, Object value) {
         ctx.put(EXTENSION, Map.of(member, value));
+    }
+
+    /** Anybody can cause these, as often as they like. */
+    private void sample(RoutingContext ctx) {
+        var skipped = strangers.take();
+        if (skipped >= 0) {
+            log.info(
+                    "caller unknown request_id={} method={} path={} skipped={}",
+                    RequestId.of(ctx),
+                    ctx.request().method().name(),
+                    ctx.normalizedPath(),
+                    skipped);
+        }
     }
 
     private static void log(Failure failure, String id, String method, String path) {

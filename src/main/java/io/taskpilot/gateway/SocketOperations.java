@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,7 @@ final class SocketOperations {
     private final Caller caller;
     private final String requestId;
     private final Map<UUID, Subscription> runToSubscription = new LinkedHashMap<>();
+    private Future<Void> turns = Future.succeededFuture();
 
     /** A run that is followed; the tail is there once the run was found. */
     private static final class Subscription {
@@ -76,14 +78,23 @@ final class SocketOperations {
                 throw new IllegalStateException("a mistake was found, and then not");
             }
             return switch (op) {
-                case "submit" -> submit(body, in, ref);
-                case "subscribe" -> subscribe(in, ref);
-                case "unsubscribe" -> unsubscribe(in, ref);
-                case "cancel" -> cancel(in, ref);
-                case "answer" -> answer(in, ref);
-                default -> pong(in, ref);
+                case "submit" -> admitted(op, Scope.RUNS_WRITE, () -> submit(body, in, ref));
+                case "subscribe" -> admitted(op, Scope.RUNS_READ, () -> subscribe(in, ref));
+                case "unsubscribe" -> admitted(op, null, () -> unsubscribe(in, ref));
+                case "cancel" -> admitted(op, Scope.RUNS_WRITE, () -> cancel(in, ref));
+                case "answer" -> admitted(op, Scope.APPROVALS_DECIDE, () -> answer(in, ref));
+                default -> admitted(op, null, () -> pong(in, ref));
             };
         });
+    }
+
+    /** Operations begin in the order of their frames, whichever was admitted first. */
+    private Future<Void> admitted(String op, @Nullable Scope scope, Supplier<Future<Void>> operation) {
+        var verdict = gateway.ingress().admit(Operation.ofSocket(op), scope, caller, requestId);
+        var turn = turns.transform((unused, cause) -> verdict);
+        var done = turn.compose(unused -> operation.get()); // before the next one, which waits for the same turn
+        turns = turn;
+        return done;
     }
 
     private Future<Void> pong(Fields in, String ref) {
@@ -92,7 +103,6 @@ final class SocketOperations {
     }
 
     private Future<Void> submit(Map<String, Object> body, Fields in, String ref) {
-        caller.require(Scope.RUNS_WRITE);
         var key = body.containsKey(KEY) ? in.text(KEY, 255) : null;
         if (key != null && !key.isEmpty() && !Submissions.isKey(key)) {
             in.mistake(KEY, "malformed (expected: 1..255 visible ASCII characters)");
@@ -111,7 +121,6 @@ final class SocketOperations {
     }
 
     private Future<Void> subscribe(Fields in, String ref) {
-        caller.require(Scope.RUNS_READ);
         var id = in.id("run_id", "run_");
         var after = in.integerOr("after", 0, 0, Long.MAX_VALUE / 2);
         in.done();
@@ -192,14 +201,12 @@ final class SocketOperations {
     }
 
     private Future<Void> cancel(Fields in, String ref) {
-        caller.require(Scope.RUNS_WRITE);
         var id = in.id("run_id", "run_");
         in.done();
         return gateway.runs().cancel(id, caller.id()).compose(status -> session.send(ack(ref, id, status)));
     }
 
     private Future<Void> answer(Fields in, String ref) {
-        caller.require(Scope.APPROVALS_DECIDE);
         var id = in.id("approval_id", "apr_");
         var answer = ApprovalResource.read(in, caller);
         return gateway.runs().answer(id, answer).compose(unused -> {

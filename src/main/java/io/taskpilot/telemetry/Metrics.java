@@ -43,6 +43,7 @@ public final class Metrics {
     private final Label transports = Label.of("sse", "websocket");
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
     private final Label objectOutcomes = Label.of("archived", "failed", "corrupt", "expired");
+    private final Label strangers = Label.of("caller-unauthenticated", "caller-foreign-origin");
     private final Label refusals = Label.of("overload", "queue", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
     private final Label rails = Label.upTo(100);
@@ -59,6 +60,9 @@ public final class Metrics {
     private final MeterProvider<Counter> decisions = counter("decision.logs");
     private final MeterProvider<Timer> policy = timer("policy.evaluation", CHECK);
     private final MeterProvider<Counter> candidates = counter("policy.candidate");
+    private final MeterProvider<Counter> unauthenticated = counter("ingress.unauthenticated");
+    private final MeterProvider<Counter> unrecorded = counter("ingress.unrecorded");
+    private final MeterProvider<Timer> ingressCommit = timer("ingress.commit", CHECK);
     private final MeterProvider<Timer> guardrail = timer("guardrail.check", CHECK);
     private final MeterProvider<Counter> blocks = counter("guardrail.blocks");
     private final MeterProvider<Counter> caches = counter("cache.requests");
@@ -190,6 +194,21 @@ public final class Metrics {
         candidates
                 .withTags("verdict", results.value(verdict), "candidate", results.value(candidate))
                 .increment();
+    }
+
+    /** @param problem caller-unauthenticated or caller-foreign-origin: nobody is named in a decision */
+    public void ingressUnauthenticated(String problem) {
+        unauthenticated.withTags("problem", strangers.value(problem)).increment();
+    }
+
+    /** A request that policy could not judge, and that is on no record either. */
+    public void ingressUnrecorded() {
+        unrecorded.withTags(NO_TAGS).increment();
+    }
+
+    /** One batch of decisions on requests that were not let in. */
+    public void ingressCommitted(int rows, Duration took) {
+        ingressCommit.withTags(NO_TAGS).record(took);
     }
 
     /** @param outcome the verdict, or {@code error} */

@@ -34,7 +34,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An OPA that is killed, hangs or talks nonsense lets no tool start, and is found again. */
+/**
+ * An OPA that is killed, hangs or talks nonsense lets no tool start, nobody in where it is asked about that, and is found
+ * again.
+ */
 class OpaOutageTest {
     private static final String INPUT = "Create a low priority task \"Water the plants\"";
     private static final Duration BACK = Duration.ofSeconds(5);
@@ -165,6 +168,35 @@ class OpaOutageTest {
         }
     }
 
+    @Test
+    void whereItIsAskedWhoMayComeInNobodyDoesWhileItIsAway() throws Exception {
+        startOpa();
+        try (var server = server("fail", "enforce")) {
+            var user = server.user();
+            assertThat(finish(user).path("status").asText()).isEqualTo("succeeded");
+            stop();
+
+            until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 503);
+            for (var method : List.of("GET", "POST")) {
+                var refused = user.send(method, "/v1/runs", method.equals("GET") ? null : "{\"input\": \"go\"}");
+                assertThat(refused.statusCode()).isEqualTo(503);
+                assertThat(refused.body()).contains("/problems/policy-unavailable");
+            }
+            assertThat(get(server.managementUrl() + "/health/live").statusCode())
+                    .isEqualTo(200);
+
+            startOpa();
+
+            until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 200);
+            assertThat(finish(user).path("status").asText()).isEqualTo("succeeded");
+            var errors = user.get("/v1/decisions?decision_type=ingress&result=error");
+            assertThat(errors.path("items")).isNotEmpty();
+            assertThat(errors.path("items").path(0).path("rule").asText()).isEqualTo("policy-unavailable");
+            assertThat(user.get("/v1/decisions/verify").path("intact").asBoolean())
+                    .isTrue();
+        }
+    }
+
     private interface Answer {
         void to(HttpExchange exchange) throws IOException;
     }
@@ -286,12 +318,19 @@ class OpaOutageTest {
         return list;
     }
 
+    /** Where it is asked about runs alone: else those it can't judge would not be accepted. */
     private TestServer server(String onError) throws Exception {
+        return server(onError, "none");
+    }
+
+    private TestServer server(String onError, String ingress) throws Exception {
         return TestServer.start(Map.of(
                 "TASKPILOT_OPA_URL",
                 "http://127.0.0.1:" + port,
                 "TASKPILOT_POLICY_ON_ERROR",
                 onError,
+                "TASKPILOT_POLICY_INGRESS",
+                ingress,
                 "TASKPILOT_POLICY_TIMEOUT",
                 "1s")); // a busy machine is no outage
     }

@@ -67,7 +67,8 @@ class ConfigLoaderTest {
                                 OnDeny.REJECT,
                                 Duration.ofMillis(250),
                                 TaskPilotConfig.PolicyMode.ENFORCE,
-                                null),
+                                null,
+                                TaskPilotConfig.IngressMode.ENFORCE),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
                                 null, new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
@@ -398,7 +399,8 @@ class ConfigLoaderTest {
                         OnDeny.TELL,
                         Duration.ofSeconds(1),
                         TaskPilotConfig.PolicyMode.SHADOW,
-                        Path.of("/trial")),
+                        Path.of("/trial"),
+                        TaskPilotConfig.IngressMode.NONE),
                 new TaskPilotConfig.Opa(URI.create("http://opa:8181")),
                 new TaskPilotConfig.Guardrails(
                         URI.create("http://nemo:8000"),
@@ -455,7 +457,7 @@ class ConfigLoaderTest {
               timeout: 8s
               concurrency: 9
               offline: {latency: 1s, failureRate: 0.25}
-            policy: {onError: wait, onDeny: tell, timeout: PT1S, mode: shadow, candidate: /trial}
+            policy: {onError: wait, onDeny: tell, timeout: PT1S, mode: shadow, candidate: /trial, ingress: none}
             opa: {url: "http://opa:8181"}
             guardrails:
               url: "http://nemo:8000"

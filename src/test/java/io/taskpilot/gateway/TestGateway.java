@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /** A whole gateway on ports of its own, in front of {@link MemoryRuns}. */
 final class TestGateway implements AutoCloseable {
@@ -40,11 +41,21 @@ final class TestGateway implements AutoCloseable {
     }
 
     TestGateway(Authentication authentication, Duration patience, Http http) throws Exception {
+        this(authentication, patience, http, gateway -> Ingress.off());
+    }
+
+    TestGateway(Authentication authentication, Function<TestGateway, Ingress> ingress) throws Exception {
+        this(authentication, Duration.ofSeconds(30), new Http("127.0.0.1", 0, "127.0.0.1", 0, false, 1_000), ingress);
+    }
+
+    TestGateway(Authentication authentication, Duration patience, Http http, Function<TestGateway, Ingress> ingress)
+            throws Exception {
         gateway = new Gateway(
                 vertx,
                 http,
                 new Limits(1_000, 1_000, RUNS_PER_KEY, 5),
                 authentication,
+                ingress.apply(this),
                 runs,
                 runs,
                 new EveryoneButDelete(),

@@ -52,6 +52,9 @@ final class MetricsTest {
         metrics.dependency("postgres", health);
         metrics.circuit("opa", () -> 2);
         metrics.candidateDecided("allow", "deny");
+        metrics.ingressUnauthenticated("caller-unauthenticated");
+        metrics.ingressUnrecorded();
+        metrics.ingressCommitted(3, second);
 
         var text = scrape();
 
@@ -72,6 +75,9 @@ final class MetricsTest {
                 "taskpilot_journal_commit_seconds_bucket",
                 "taskpilot_journal_batch_rows_bucket",
                 "taskpilot_journal_pending_appends 2.0",
+                "taskpilot_ingress_unauthenticated_total{problem=\"caller-unauthenticated\"} 1.0",
+                "taskpilot_ingress_unrecorded_total 1.0",
+                "taskpilot_ingress_commit_seconds_bucket",
                 "taskpilot_policy_candidate_total{candidate=\"deny\",verdict=\"allow\"} 1.0",
                 "taskpilot_circuit_state{dependency=\"opa\"} 2.0",
                 "taskpilot_takeovers_total{reason=\"node_dead\"} 1.0",

@@ -1,0 +1,130 @@
+package io.taskpilot.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.config.Secret;
+import io.taskpilot.gateway.ApiKeys;
+import io.taskpilot.policy.RealOpa;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An operator's rule about the API, with both engines; the log has everybody it kept out. */
+class IngressRuleTest {
+    private static final Secret SECRET = new Secret("a secret of thirty-two characters");
+
+    @TempDir
+    Path directory;
+
+    private final ApiKeys.Made operator = ApiKeys.make(SECRET);
+    private final ApiKeys.Made client = ApiKeys.make(SECRET);
+    private @Nullable Process process;
+
+    @BeforeEach
+    void reserveSubmitting() throws IOException {
+        Files.writeString(
+                directory.resolve("keys.yaml"), entry("op", operator, "operator") + entry("ann", client, "client"));
+        copy(Path.of("conf"), directory.resolve("conf"));
+        var rego = directory.resolve("conf/policy/ingress.rego");
+        var shipped = Files.readString(rego);
+        assertThat(shipped).contains("reserved := {}");
+        Files.writeString(
+                rego,
+                shipped.replace(
+                        "reserved := {}",
+                        "reserved := {\"POST /v1/runs\": {\"operator\"}, \"WS submit\": {\"operator\"}}"));
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        if (process != null) {
+            process.destroyForcibly().waitFor();
+        }
+    }
+
+    private static String entry(String id, ApiKeys.Made key, String role) {
+        return "- {id: %s, prefix: %s, hash: %s, scopes: [admin], roles: [%s]}\n"
+                .formatted(id, key.prefix(), key.hash(), role);
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (var files = Files.walk(from)) {
+            for (var file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file)));
+            }
+        }
+    }
+
+    @Test
+    void theEmbeddedEngineKeepsOutWhomTheRuleNames() throws Exception {
+        RealOpa.installedOrSkip().build(directory.resolve("conf/policy"));
+
+        keepsOut(Map.of());
+    }
+
+    @Test
+    void anOpaServerKeepsOutWhomTheRuleNames() throws Exception {
+        var opa = RealOpa.installedOrSkip();
+        var port = RealOpa.unusedPort();
+        var started = opa.serve(directory.resolve("conf/policy"), port, directory.resolve("opa.log"));
+        process = started;
+        RealOpa.awaitHealthy(started, port);
+
+        keepsOut(Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + port, "TASKPILOT_POLICY_TIMEOUT", "2s"));
+    }
+
+    private void keepsOut(Map<String, String> engine) throws Exception {
+        var settings = new HashMap<>(engine);
+        settings.put("TASKPILOT_CONF_DIR", directory.resolve("conf").toString());
+        settings.put("TASKPILOT_AUTH_MODE", "keys");
+        settings.put("TASKPILOT_AUTH_SECRET", SECRET.value());
+        settings.put("TASKPILOT_AUTH_KEYS_FILE", directory.resolve("keys.yaml").toString());
+        settings.put("TASKPILOT_DECISIONS_CHAIN_KEY", "k".repeat(32));
+        try (var server = TestServer.start(settings)) {
+            var user = server.user();
+            assertThat(submit(user, operator)).isEqualTo(202);
+            for (var i = 0; i < 3; i++) {
+                var denied = user.send("POST", "/v1/runs", "{\"input\": \"go\"}", headers(client));
+                assertThat(denied.statusCode()).isEqualTo(403);
+                assertThat(denied.body()).contains("/problems/policy-denied", "rule role_missing");
+            }
+
+            var log = get(user, "/v1/decisions?decision_type=ingress");
+            assertThat(log.path("items")).hasSize(3).allSatisfy(item -> {
+                assertThat(item.path("result").asText()).isEqualTo("deny");
+                assertThat(item.path("rule").asText()).isEqualTo("role_missing");
+                assertThat(item.path("principal").asText()).isEqualTo("ann");
+                assertThat(item.path("run_id").isNull()).isTrue();
+                assertThat(item.path("context").asText()).startsWith("POST /v1/runs");
+            });
+            var verified = get(user, "/v1/decisions/verify");
+            assertThat(verified.path("intact").asBoolean())
+                    .as(verified.toString())
+                    .isTrue();
+            assertThat(get(user, "/v1/runs").path("items")).hasSize(1);
+        }
+    }
+
+    private static int submit(ApiUser user, ApiKeys.Made key) throws Exception {
+        return user.send("POST", "/v1/runs", "{\"input\": \"go\"}", headers(key))
+                .statusCode();
+    }
+
+    private JsonNode get(ApiUser user, String path) throws Exception {
+        return ApiUser.JSON.readTree(Objects.requireNonNull(
+                user.send("GET", path, null, headers(client)).body()));
+    }
+
+    private static String[] headers(ApiKeys.Made key) {
+        return new String[] {"Authorization", "Bearer " + key.key()};
+    }
+}
