@@ -2,17 +2,22 @@ package io.taskpilot.app;
 
 import io.taskpilot.config.Durations;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.PolicyHistory;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.policy.Backtest;
+import io.taskpilot.policy.OpaServerEngine;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PastDecision;
+import io.taskpilot.telemetry.HealthRegistry;
+import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Vertx;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +25,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,10 +35,12 @@ import picocli.CommandLine.Option;
         name = "backtest",
         description = {
             "Asks a policy about the tool calls of the past, and shows where its verdict differs.",
-            "Nothing is changed. Exit code 1 when there are differences."
+            "Nothing is changed. Exit code 1 when there are differences.",
+            "Without --policy and --opa, the OPA server of the configuration is asked."
         })
 final class BacktestCommand implements Callable<Integer> {
     private static final Duration CLOSE = Duration.ofSeconds(5);
+    private static final Duration LONGEST_ANSWER = Duration.ofSeconds(5); // nobody waits for a run
 
     private final Shell shell;
 
@@ -52,9 +60,11 @@ final class BacktestCommand implements Callable<Integer> {
     @Option(
             names = "--policy",
             paramLabel = "DIR",
-            required = true,
             description = "Rego and the module that scripts/build-policy makes of it.")
-    private Path policy = Path.of("");
+    private @Nullable Path policy;
+
+    @Option(names = "--opa", paramLabel = "URL", description = "An OPA server that has the policy instead.")
+    private @Nullable URI opa;
 
     BacktestCommand(Shell shell) {
         this.shell = shell;
@@ -86,8 +96,7 @@ final class BacktestCommand implements Callable<Integer> {
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
         closer.add("blocking-io", CLOSE, blocking::close);
-        var candidate =
-                WasmPolicyEngine.open(shell.workDir().resolve(policy), blocking).await();
+        var candidate = candidate(loaded, vertx, blocking, closer);
         var database = Database.open(vertx, address(loaded, closer), 2);
         closer.add("database", CLOSE, database::close);
 
@@ -99,6 +108,38 @@ final class BacktestCommand implements Callable<Integer> {
             page = history.after(page.next()).await();
         }
         return backtest.report();
+    }
+
+    private PolicyEngine candidate(TaskPilotConfig loaded, Vertx vertx, BlockingIo blocking, Closer closer) {
+        if (policy != null && opa != null) {
+            throw new UsageFailure("--policy and --opa: both given (expected: one of them)");
+        }
+        if (policy != null) {
+            return WasmPolicyEngine.open(shell.workDir().resolve(policy), blocking)
+                    .await();
+        }
+        var url = opa == null ? loaded.opa().url() : checked(opa);
+        if (url == null) {
+            throw new UsageFailure("--policy: missing (expected: it, --opa or the setting opa.url)");
+        }
+        var version = Version.read();
+        var metrics = new Metrics(version.number(), version.revision());
+        var http = vertx.createHttpClient();
+        var server = new OpaServerEngine(vertx, http, url, LONGEST_ANSWER, new HealthRegistry(), metrics);
+        closer.add("opa", CLOSE, () -> {
+            server.close();
+            return http.close();
+        });
+        server.warmUp(LONGEST_ANSWER).await(); // a server that is not there would flip every decision
+        return server;
+    }
+
+    private static URI checked(URI url) {
+        var web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
+        if (!web || url.getHost() == null || url.getRawUserInfo() != null) {
+            throw new UsageFailure("--opa: not a URL of a server (expected: as in http://127.0.0.1:8181)");
+        }
+        return url;
     }
 
     private static PostgresAddress address(TaskPilotConfig loaded, Closer closer) throws IOException {

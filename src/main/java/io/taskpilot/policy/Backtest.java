@@ -2,6 +2,7 @@ package io.taskpilot.policy;
 
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.PolicyEngine;
+import io.taskpilot.resilience.Breaker;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PastDecision;
@@ -48,7 +49,7 @@ public final class Backtest {
         this.candidate = candidate;
     }
 
-    /** Never fails: a candidate without a verdict is a finding. */
+    /** A candidate without a verdict is a finding; fails only when the server that has it answers no more. */
     public Future<Void> judge(List<PastDecision> page) {
         var done = Future.<Void>succeededFuture();
         for (var past : page) {
@@ -65,11 +66,18 @@ public final class Backtest {
         var call = CallContext.ofRequest("backtest", Deadline.in(LONGEST));
         return candidate
                 .decide(past.event().input(), call)
-                .otherwise(cause -> PolicyVerdict.error(PolicyAnswer.UNAVAILABLE, "no verdict"))
+                .recover(Backtest::withoutVerdict)
                 .map(verdict -> {
                     compare(past, verdict);
                     return null;
                 });
+    }
+
+    /** What was not asked any more says nothing of the candidate. */
+    private static Future<PolicyVerdict> withoutVerdict(Throwable cause) {
+        return cause.getCause() != null && Breaker.isRefusal(cause.getCause())
+                ? Future.failedFuture(cause)
+                : Future.succeededFuture(PolicyVerdict.error(PolicyAnswer.UNAVAILABLE, "no verdict"));
     }
 
     private void compare(PastDecision past, PolicyVerdict verdict) {

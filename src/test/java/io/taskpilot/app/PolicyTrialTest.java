@@ -109,6 +109,30 @@ class PolicyTrialTest {
         assertThat(command(0, database, "policy", "backtest", "--since", "0s", "--policy", candidate.toString()))
                 .contains("0 of 0 decisions");
         command(2, database, "policy", "backtest", "--since", "soon", "--policy", candidate.toString());
+
+        throughAnOpaServer(database, candidate, changed);
+    }
+
+    private void throughAnOpaServer(String database, Path candidate, JsonNode expected) throws Exception {
+        var port = RealOpa.unusedPort();
+        var url = "http://127.0.0.1:" + port;
+        var opa = RealOpa.installedOrSkip().serve(candidate, port, directory.resolve("opa.log"));
+        try {
+            RealOpa.awaitHealthy(opa, port);
+            var named = command(1, database, "policy", "backtest", "--json", "--opa", url);
+            var configured = command(1, database, "policy", "backtest", "--json", "--set", "opa.url=" + url);
+
+            assertThat(ApiUser.JSON.readTree(named)).isEqualTo(expected);
+            assertThat(ApiUser.JSON.readTree(configured)).isEqualTo(expected);
+        } finally {
+            opa.destroyForcibly().waitFor();
+        }
+        assertThat(command(1, database, "policy", "backtest", "--opa", url)).contains("policy gave no verdict");
+        assertThat(command(2, database, "policy", "backtest", "--opa", "tcp://opa"))
+                .contains("--opa: not a URL");
+        assertThat(command(2, database, "policy", "backtest")).contains("--policy: missing");
+        assertThat(command(2, database, "policy", "backtest", "--opa", url, "--policy", candidate.toString()))
+                .contains("both given");
     }
 
     private static JsonNode backtest(String database, Path policy, int code) throws Exception {
