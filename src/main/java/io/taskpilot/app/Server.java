@@ -155,9 +155,10 @@ public final class Server {
         var signals = signals(vertx, address, metrics);
         closer.add("signals", CLOSE, signals::close);
         signals.start();
-        var chainKey = config.decisions().chainKey();
-        var journal =
-                new PgJournal(database, chainKey, signals::changed, Server::historyWentBack, metrics::journalCommitted);
+        var decisions = config.decisions();
+        var chainKey = decisions.chainKey();
+        var journal = new PgJournal(
+                database, decisions, signals::changed, Server::historyWentBack, metrics::journalCommitted);
         metrics.journalPending(journal::pendingAppends);
         closer.add("journal", () -> {
             journal.close();
@@ -425,7 +426,7 @@ public final class Server {
         if (webhook == null) {
             return;
         }
-        var sender = new ApprovalWebhook(vertx, lookups, webhook);
+        var sender = new ApprovalWebhook(vertx, lookups, webhook, config.decisions());
         closer.add("approval-webhook", CLOSE, sender::close);
         var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
         var id = vertx.deployVerticle(announcer).await();

@@ -7,6 +7,7 @@ import static io.taskpilot.config.Type.duration;
 import static io.taskpilot.config.Type.flag;
 import static io.taskpilot.config.Type.fraction;
 import static io.taskpilot.config.Type.integer;
+import static io.taskpilot.config.Type.jsonPaths;
 import static io.taskpilot.config.Type.names;
 import static io.taskpilot.config.Type.oneOf;
 import static io.taskpilot.config.Type.path;
@@ -37,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Every key, its default and its bounds, in the order of the record. */
 final class ConfigReader {
+    private static final String SECRETS = "$..password,$..secret,$..token,$..authorization,$..api_key";
     private static final Type<Secret> ANY = Type.secret(Pattern.compile("\\S+"), "a key");
     private static final Type<Secret> LONG = Type.secret(Pattern.compile(".{32,}"), "32 characters or more");
     private static final Type<Secret> POSTGRES =
@@ -98,7 +100,10 @@ final class ConfigReader {
                         in.get("approvals.ttl", duration("1s", "30d"), "1h"),
                         in.get("approvals.roles", names(), "approver"),
                         announcement()),
-                new TaskPilotConfig.Decisions(in.secret("decisions.chainKey", LONG)),
+                new TaskPilotConfig.Decisions(
+                        in.secret("decisions.chainKey", LONG),
+                        new Redaction(in.get("decisions.redact", jsonPaths(), SECRETS)),
+                        in.get("decisions.arguments", flag(), "false")),
                 new TaskPilotConfig.Tools(webhooks()),
                 new Log(
                         in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")

@@ -233,8 +233,17 @@ public record TaskPilotConfig(
      */
     public record Approvals(Duration ttl, List<String> roles, Tools.@Nullable Webhook webhook) {}
 
-    /** @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed */
-    public record Decisions(@Nullable Secret chainKey) {}
+    /**
+     * @param chainKey keys the hash chains of the decision log (HMAC-SHA-256); null leaves them unkeyed
+     * @param redact what of a tool call's arguments is shown nowhere but in its run
+     * @param arguments whether decisions and announcements show the rest of them
+     */
+    public record Decisions(@Nullable Secret chainKey, Redaction redact, boolean arguments) {
+        /** Shows no arguments, and hides nothing in what policy and people say of them. */
+        public static Decisions plain(@Nullable Secret chainKey) {
+            return new Decisions(chainKey, new Redaction(List.of()), false);
+        }
+    }
 
     /** @param webhooks destinations of {@code notify_external_system} by name; none: the tool is not offered */
     public record Tools(Map<String, Webhook> webhooks) {

@@ -5,6 +5,7 @@ import java.net.URISyntaxException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
@@ -161,5 +162,21 @@ record Type<T>(String expected, Shape shape, boolean secret, Parser<T> parser) {
             var names = Arrays.stream(text.split(",", -1)).map(String::strip).toList();
             return names.stream().allMatch(name -> NAME.matcher(name).matches()) ? names : null;
         });
+    }
+
+    /** A YAML list, which may be empty, or one text with commas. */
+    static Type<List<JsonPath>> jsonPaths() {
+        return new Type<>(
+                "JSON paths of members, as in $.parameters.message or $..password", Shape.LIST, false, (text, base) -> {
+                    var paths = new ArrayList<JsonPath>();
+                    for (var part : text.isBlank() ? new String[0] : text.split(",", -1)) {
+                        var path = JsonPath.parse(part.strip());
+                        if (path == null) {
+                            return null;
+                        }
+                        paths.add(path);
+                    }
+                    return paths;
+                });
     }
 }

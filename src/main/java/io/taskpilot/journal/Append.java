@@ -86,7 +86,7 @@ final class Append implements GroupCommit.Entry {
         started |= event instanceof RunEvent.Started;
         var decision = Decision.of(before, before.lastSeq() + 1, event);
         if (decision != null) {
-            decide(before, decision);
+            decide(before, chain.shown().of(decision, before, event));
         }
         TaskMove.of(before, event).forEach(this::move);
         if (event instanceof RunEvent.ToolCompleted completed) {
@@ -120,7 +120,7 @@ final class Append implements GroupCommit.Entry {
                         ""));
         decisions.add(link);
         head = link.head();
-        bytes += 600;
+        bytes += 600 + decision.context().length();
     }
 
     private void move(TaskMove move) {

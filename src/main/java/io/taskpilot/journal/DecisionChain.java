@@ -27,9 +27,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class DecisionChain {
     private final @Nullable Secret key;
+    private final ShownDecision shown;
 
-    DecisionChain(@Nullable Secret key) {
+    DecisionChain(@Nullable Secret key, ShownDecision shown) {
         this.key = key;
+        this.shown = shown;
+    }
+
+    /** For whoever reads, or links what was not said of a tool call. */
+    DecisionChain(@Nullable Secret key) {
+        this(key, ShownDecision.PLAIN);
     }
 
     /**
@@ -53,6 +60,11 @@ final class DecisionChain {
         Head head() {
             return new Head(position, view.hash());
         }
+    }
+
+    /** How the decision is to be told in the log. */
+    ShownDecision shown() {
+        return shown;
     }
 
     static Instant now() {

@@ -1,6 +1,7 @@
 package io.taskpilot.journal;
 
 import io.taskpilot.config.Secret;
+import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
@@ -61,18 +62,21 @@ public final class PgJournal implements Journal {
             @Nullable Secret chainKey,
             Consumer<Collection<UUID>> committed,
             Consumer<String> historyWentBack) {
-        this(database, chainKey, committed, historyWentBack, (rows, took) -> {});
+        this(database, Decisions.plain(chainKey), committed, historyWentBack, (rows, took) -> {});
     }
 
-    /** @param measured told of each batch of appends that was written: its rows, and how long it took */
+    /**
+     * @param decisions the key of their chains, and what they tell of tool calls
+     * @param measured told of each batch of appends that was written: its rows, and how long it took
+     */
     public PgJournal(
             Database database,
-            @Nullable Secret chainKey,
+            Decisions decisions,
             Consumer<Collection<UUID>> committed,
             Consumer<String> historyWentBack,
             BiConsumer<Integer, Duration> measured) {
         this.database = database;
-        this.chain = new DecisionChain(chainKey);
+        this.chain = new DecisionChain(decisions.chainKey(), new ShownDecision(decisions));
         var statement = new AppendStatement(committed, historyWentBack);
         this.nodes = new Nodes(database.shared(), database.heartbeats(), Nodes.LONGEST_STATEMENT);
         this.creations = new Creations(database, committed);

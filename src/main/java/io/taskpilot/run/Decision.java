@@ -23,6 +23,23 @@ public record Decision(
         String context,
         double latencyMs) {
 
+    /** The same, told in other words. */
+    public Decision told(String otherReason, String otherContext) {
+        return new Decision(
+                id,
+                type,
+                phase,
+                result,
+                rule,
+                otherReason,
+                agent,
+                tool,
+                policyRevision,
+                inputSha256,
+                otherContext,
+                latencyMs);
+    }
+
     /**
      * @param before the run's state before the event
      * @param seq the event's place; the decision's id is derived from it

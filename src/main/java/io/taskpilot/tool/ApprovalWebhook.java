@@ -1,5 +1,6 @@
 package io.taskpilot.tool;
 
+import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.CallContext;
@@ -10,20 +11,29 @@ import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
 
 /**
  * Announces approvals by a signed webhook, {@code approval.requested} as Standard Webhooks has it. What would run is not
- * in it: whoever may answer reads that over the API.
+ * in it, unless decisions are to show arguments, and then only what may be shown: whoever may answer reads it over the
+ * API.
  */
 public final class ApprovalWebhook implements Announcer.Sender {
+    private static final int LONGEST_ARGUMENTS = 4_000;
+
     private final Delivery.Network network;
     private final Destination destination;
+    private final Decisions decisions;
 
-    /** @throws IllegalArgumentException for a destination that may not be */
-    public ApprovalWebhook(Vertx vertx, BlockingIo blocking, Webhook webhook) {
+    /**
+     * @param decisions what may be told of a tool call
+     * @throws IllegalArgumentException for a destination that may not be
+     */
+    public ApprovalWebhook(Vertx vertx, BlockingIo blocking, Webhook webhook, Decisions decisions) {
+        this.decisions = decisions;
         network = Delivery.Network.open(vertx, blocking);
         destination = Destination.of(webhook);
     }
@@ -45,8 +55,9 @@ public final class ApprovalWebhook implements Announcer.Sender {
         return network.client().close();
     }
 
-    private static Buffer body(String id, ApprovalView approval) {
+    private Buffer body(String id, ApprovalView approval) {
         var asked = approval.asked();
+        var arguments = asked.call().arguments();
         var data = new JsonObject()
                 .put("approval_id", id)
                 .put("run_id", "run_" + approval.runId())
@@ -54,9 +65,14 @@ public final class ApprovalWebhook implements Announcer.Sender {
                 .put("agent", asked.call().agent().title())
                 .put("tool", asked.call().tool())
                 .put("rule", asked.rule())
-                .put("reason", asked.reason())
+                .put("reason", decisions.redact().text(asked.reason(), arguments))
                 .put("roles", new JsonArray(asked.roles()))
                 .put("expires_at", asked.expiresAt().toString());
+        if (decisions.arguments()) {
+            var shown = decisions.redact().arguments(arguments);
+            var fits = Json.encode(shown).length() <= LONGEST_ARGUMENTS;
+            data.put("arguments", fits ? shown : "too long");
+        }
         return new JsonObject()
                 .put("type", "approval.requested")
                 .put("timestamp", approval.createdAt().toString())

@@ -20,6 +20,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
@@ -55,6 +56,37 @@ class AnnouncementTest {
             assertThat(event.path("data").path("run_id").asText())
                     .isEqualTo(run.path("id").asText());
             assertThat(event.path("data").path("tool").asText()).isEqualTo("create_task");
+            server.user().send("POST", "/v1/approvals/" + announced.id() + "/reject", null);
+        } finally {
+            receiver.stop(0);
+        }
+    }
+
+    @Test
+    void withWhatWouldRunAnAnnouncementHidesWhatIsRedacted() throws Exception {
+        var receiver = receiver();
+        try (var server = start(
+                TestPostgres.database(),
+                receiver,
+                Map.of(
+                        "TASKPILOT_DECISIONS_ARGUMENTS",
+                        "true",
+                        "TASKPILOT_DECISIONS_REDACT",
+                        "$..password,$.parameters.title"))) {
+            var run = server.user().finish(ASKS);
+
+            var announced = Objects.requireNonNull(told.poll(20, TimeUnit.SECONDS));
+
+            var arguments = json(announced.body()).path("data").path("arguments");
+            assertThat(arguments.path("title").asText()).isEqualTo("***");
+            assertThat(arguments.path("priority").asText()).isEqualTo("high");
+            var approval = server.user().get("/v1/approvals/" + announced.id());
+            assertThat(approval.toString()).contains("Plan the sensitive audit"); // who answers sees what will run
+            var logged = server.user()
+                    .get("/v1/decisions?decision_type=tool_call&run_id="
+                            + run.path("id").asText());
+            assertThat(logged.path("items").path(0).path("context").asText())
+                    .contains("\"title\":\"***\"", "\"priority\":\"high\"");
             server.user().send("POST", "/v1/approvals/" + announced.id() + "/reject", null);
         } finally {
             receiver.stop(0);
@@ -98,7 +130,11 @@ class AnnouncementTest {
     }
 
     private TestServer start(PostgresAddress database, HttpServer receiver) throws Exception {
-        return TestServer.start(Map.of(
+        return start(database, receiver, Map.of());
+    }
+
+    private TestServer start(PostgresAddress database, HttpServer receiver, Map<String, String> more) throws Exception {
+        var settings = new HashMap<>(Map.of(
                 "TASKPILOT_POSTGRES_URL",
                 database.url().value(),
                 "TASKPILOT_APPROVALS_WEBHOOK_URL",
@@ -107,6 +143,8 @@ class AnnouncementTest {
                 "whsec_" + Base64.getEncoder().encodeToString(KEY),
                 "TASKPILOT_APPROVALS_WEBHOOK_ALLOW_PRIVATE",
                 "true"));
+        settings.putAll(more);
+        return TestServer.start(settings);
     }
 
     private HttpServer receiver() throws IOException {

@@ -18,9 +18,11 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,7 +75,10 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Guardrails(
                                 null, new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver"), null),
-                        new TaskPilotConfig.Decisions(null),
+                        new TaskPilotConfig.Decisions(
+                                null,
+                                redaction("$..password", "$..secret", "$..token", "$..authorization", "$..api_key"),
+                                false),
                         new TaskPilotConfig.Tools(Map.of()),
                         new Log("INFO", null)));
     }
@@ -204,6 +209,7 @@ class ConfigLoaderTest {
                 policy: {onError: allow, timeout: soon}
                 llm: {modle: x}
                 approvals: {roles: [approver, "Big Boss"]}
+                decisions: {redact: [$..password, "$[0]"]}
                 limits: 5
                 """;
         var environment = Map.of("TASKPILOT_HTTP_PROT", "1", "TASKPILOT_LIMITS_RUNS", "many");
@@ -218,12 +224,14 @@ class ConfigLoaderTest {
                         "policy.onError: 'allow' (expected: fail or wait)" + from,
                         "policy.timeout: 'soon' (expected: a duration, 10ms..10s)" + from,
                         "approvals.roles: a list (expected: names of a-z, 0-9, - and _)" + from,
+                        "decisions.redact: a list (expected: JSON paths of members, as in $.parameters.message or"
+                                + " $..password)" + from,
                         "limits.runs: 'many' (expected: 1..100000), from TASKPILOT_LIMITS_RUNS",
                         "limits: not a mapping (expected: keys under it)" + from,
                         "llm.modle: unknown key, did you mean llm.model?" + from,
                         "log.levle: unknown key, did you mean log.level?, from a flag",
                         "TASKPILOT_HTTP_PROT: unknown variable, did you mean TASKPILOT_HTTP_PORT?");
-        assertThat(e).hasMessageStartingWith("the configuration has 10 mistakes:\n  ");
+        assertThat(e).hasMessageStartingWith("the configuration has 11 mistakes:\n  ");
     }
 
     @Test
@@ -371,6 +379,12 @@ class ConfigLoaderTest {
         }
     }
 
+    private static Redaction redaction(String... paths) {
+        return new Redaction(Arrays.stream(paths)
+                .map(path -> Objects.requireNonNull(JsonPath.parse(path)))
+                .toList());
+    }
+
     private static TaskPilotConfig everyKey(Path conf) {
         return new TaskPilotConfig(
                 "production",
@@ -416,7 +430,8 @@ class ConfigLoaderTest {
                                 true,
                                 true,
                                 Duration.ofSeconds(6))),
-                new TaskPilotConfig.Decisions(new Secret(LONG_SECRET)),
+                new TaskPilotConfig.Decisions(
+                        new Secret(LONG_SECRET), redaction("$.parameters.message", "$..x['a b']"), true),
                 new TaskPilotConfig.Tools(Map.of(
                         "pager",
                         new Webhook(
@@ -467,7 +482,7 @@ class ConfigLoaderTest {
               ttl: 2d
               roles: [boss, night-shift]
               webhook: {url: http://127.0.0.1:9/ask, secret: %s, previousSecret: %s, allowPrivate: true, timeout: 6s}
-            decisions: {chainKey: %s}
+            decisions: {chainKey: %s, redact: [$.parameters.message, "$..x['a b']"], arguments: true}
             tools:
               webhooks:
                 pager:

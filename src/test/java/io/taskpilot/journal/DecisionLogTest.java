@@ -7,18 +7,32 @@ import static io.taskpilot.journal.JournalFixture.started;
 import static io.taskpilot.journal.JournalFixture.turnStarted;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.config.JsonPath;
+import io.taskpilot.config.Redaction;
 import io.taskpilot.config.Secret;
+import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.engine.RunReader.DecisionFilter;
 import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.engine.RunReader.PageRequest;
 import io.taskpilot.engine.RunReader.Verification;
 import io.taskpilot.journal.JournalFixture.Owned;
+import io.taskpilot.run.Agent;
+import io.taskpilot.run.AgentAnswer;
 import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.CanonicalJson;
+import io.taskpilot.run.Decision;
 import io.taskpilot.run.DecisionResult;
+import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
+import io.taskpilot.run.ToolCall;
+import io.taskpilot.run.Usage;
 import io.vertx.core.Future;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -141,6 +155,59 @@ class DecisionLogTest {
                 .isEmpty();
         assertThat(verified().broken()).isNotEmpty(); // without the key nothing matches
         keyed.close();
+    }
+
+    @Test
+    void aRowTellsOfACallWhatMayBeTold() {
+        var paths = List.of(Objects.requireNonNull(JsonPath.parse("$..password")));
+        var shown = new Decisions(null, new Redaction(paths), true);
+        var plain = new Decisions(null, new Redaction(paths), false);
+
+        assertThat(told(shown))
+                .extracting(Decision::reason, Decision::context)
+                .containsExactly("*** is no password", "call=call-1 arguments={\"password\":\"***\",\"user\":\"ann\"}");
+        assertThat(told(plain))
+                .extracting(Decision::reason, Decision::context)
+                .containsExactly("*** is no password", "call=call-1");
+        assertThat(told(shown).inputSha256()).isEqualTo(told(plain).inputSha256());
+        assertThat(verified().broken()).isEmpty();
+    }
+
+    /** The decision on a call whose policy speaks of its password. */
+    private Decision told(Decisions settings) {
+        var journal = new PgJournal(fixture.database, settings, runs -> {}, unused -> {}, (rows, took) -> {});
+        await(journal.register());
+        var request = JournalFixture.request();
+        var creation = await(journal.create(request, null, true));
+        var run = fixture.new Owned(request, creation);
+        var arguments = new LinkedHashMap<String, Object>();
+        arguments.put("password", "hunter2");
+        arguments.put("user", "ann");
+        var call = new ToolCall("call-1", Agent.EXECUTOR, "create_task", arguments);
+        var verdict = new PolicyVerdict(
+                DecisionResult.DENY, "weak", List.of("hunter2 is no password"), "r1", List.of(), Duration.ZERO);
+        var decided = new RunEvent.PolicyDecided(
+                call, verdict, Map.of("parameters", arguments), CanonicalJson.sha256(arguments), 0.5);
+        var turn = new RunEvent.AgentCompleted(
+                Agent.EXECUTOR,
+                1,
+                new AgentAnswer.Calls("", List.of(call)),
+                new Usage(1, 1, 0),
+                "offline",
+                "offline-1");
+        await(journal.append(
+                run.id,
+                creation.fence(),
+                run.state,
+                List.of(started(), new RunEvent.AgentStarted(Agent.EXECUTOR, 1), turn, decided)));
+        journal.close();
+
+        assertThat(run.history().get(4).event()).isEqualTo(decided); // what a replay needs
+        var filter = new DecisionFilter(run.id, null, null, null, null, null);
+        return await(fixture.reader.decisions(filter, new PageRequest(null, 1)))
+                .items()
+                .get(0)
+                .decision();
     }
 
     @Test
