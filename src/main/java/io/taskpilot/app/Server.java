@@ -87,8 +87,6 @@ public final class Server {
     private static final long HEALTH_MILLIS = 500;
     private static final int OWN_THREADS =
             4; // for what may hang: names that nobody resolves, a file server that is gone
-    private static final Duration SETTLED = Duration.ofMinutes(1);
-    private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
     private final UnaryOperator<Journal> around;
@@ -190,8 +188,9 @@ public final class Server {
             if (!lasting) {
                 log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
             }
+            var at = config.archive();
             var settings =
-                    new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive(), lasting);
+                    new Archivist.Settings(at.after(), at.every(), retention.journal(), retention.archive(), lasting);
             var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
             vertx.deployVerticle(archivist)
                     .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
