@@ -64,9 +64,9 @@ public final class TraceArchive {
         return "traces/%s/run_%s.jsonl.gz".formatted(DAY.format(Instant.ofEpochMilli(Ids.unixMillis(runId))), runId);
     }
 
-    /** Never fails: a store that is away costs the archive, not the server. */
-    public Future<Void> check() {
-        return watched(store.check()).recover(cause -> Future.succeededFuture());
+    /** Whether the store can be used. Never fails: a store that is away costs the archive, not the server. */
+    public Future<Boolean> check() {
+        return watched(store.check()).map(true).otherwise(false);
     }
 
     /** Events of an archived run, as {@link RunReader#events} gives them. */
