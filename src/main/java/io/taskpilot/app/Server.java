@@ -41,6 +41,7 @@ import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
+import io.taskpilot.llm.WatchedModel;
 import io.taskpilot.objects.FileObjects;
 import io.taskpilot.objects.S3Objects;
 import io.taskpilot.policy.OpaServerEngine;
@@ -89,8 +90,6 @@ public final class Server {
     private static final long HEALTH_MILLIS = 500;
     private static final int OWN_THREADS =
             4; // for what may hang: names that nobody resolves, a file server that is gone
-    private static final Duration SETTLED = Duration.ofMinutes(1);
-    private static final Duration ARCHIVE_AGAIN = Duration.ofSeconds(30);
 
     private final TaskPilotConfig config;
     private final UnaryOperator<Journal> around;
@@ -172,7 +171,7 @@ public final class Server {
         var policy = shadowed(policies.toolCalls(), vertx, metrics);
         var guardrails = guardrails(vertx, blocking, metrics);
         var tools = tools(vertx, reader, lookups);
-        var agents = agents(vertx, tools);
+        var agents = agents(vertx, tools, metrics);
 
         var engine = new Engine(
                 vertx,
@@ -194,8 +193,9 @@ public final class Server {
             if (!lasting) {
                 log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
             }
+            var at = config.archive();
             var settings =
-                    new Archivist.Settings(SETTLED, ARCHIVE_AGAIN, retention.journal(), retention.archive(), lasting);
+                    new Archivist.Settings(at.after(), at.every(), retention.journal(), retention.archive(), lasting);
             var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
             vertx.deployVerticle(archivist)
                     .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
@@ -449,7 +449,7 @@ public final class Server {
         return new TraceArchive(store, blocking, health, metrics, engine);
     }
 
-    private ConfiguredAgents agents(Vertx vertx, List<Tool> tools) {
+    private ConfiguredAgents agents(Vertx vertx, List<Tool> tools, Metrics metrics) {
         var problems = new ArrayList<String>();
         var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
         known.add("notify_external_system"); // known without a destination too, but then not offered
@@ -459,10 +459,10 @@ public final class Server {
             throw new ConfigException(problems);
         }
         return new ConfiguredAgents(
-                definitions, model(vertx, catalog), config.llm().model());
+                definitions, model(vertx, catalog, metrics), config.llm().model());
     }
 
-    private ChatModel model(Vertx vertx, ModelCatalog catalog) {
+    private ChatModel model(Vertx vertx, ModelCatalog catalog, Metrics metrics) {
         var llm = config.llm();
         if (isOffline(llm)) {
             use("llm", "offline: deterministic, for demos, tests and load tests; it does not think");
@@ -470,11 +470,16 @@ public final class Server {
                     vertx, llm.offline().latency(), llm.offline().failureRate(), catalog);
         }
         var endpoint = llm.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : llm.baseUrl();
-        use("llm", "OpenAI-compatible at " + endpoint.getHost());
+        var engine = "OpenAI-compatible at " + endpoint.getHost();
+        use("llm", engine);
         var settings = new OpenAiModel.Settings("openai", endpoint, llm.apiKey(), llm.concurrency(), true);
         var model = new OpenAiModel(vertx, settings, catalog);
-        closer.add("llm", CLOSE, model::close);
-        return model;
+        var watched = new WatchedModel(vertx, model, llm.timeout(), engine, health, metrics);
+        closer.add("llm", CLOSE, () -> {
+            watched.close();
+            return model.close();
+        });
+        return watched;
     }
 
     private static boolean isOffline(TaskPilotConfig.Llm llm) {

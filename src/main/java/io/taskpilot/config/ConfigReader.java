@@ -83,6 +83,9 @@ final class ConfigReader {
                         in.secret("postgres.url", POSTGRES), in.get("postgres.poolSize", integer(2, 200), "10")),
                 new TaskPilotConfig.Redis(in.secret("redis.url", REDIS)),
                 s3(),
+                new TaskPilotConfig.Archive(
+                        in.get("archive.after", duration("0s", "1d"), "1m"),
+                        in.get("archive.every", duration("100ms", "1h"), "30s")),
                 new TaskPilotConfig.Retention(
                         in.get("retention.journal", duration("1d", "3650d"), "90d"),
                         in.get("retention.archive", duration("1d", "3650d"), "365d")),

@@ -30,6 +30,7 @@ public record TaskPilotConfig(
         Postgres postgres,
         Redis redis,
         S3 s3,
+        Archive archive,
         Retention retention,
         Llm llm,
         Policy policy,
@@ -59,6 +60,7 @@ public record TaskPilotConfig(
                 postgres,
                 redis,
                 s3,
+                archive,
                 retention,
                 llm,
                 policy,
@@ -144,6 +146,12 @@ public record TaskPilotConfig(
      * @param archive that long its trace is kept
      */
     public record Retention(Duration journal, Duration archive) {}
+
+    /**
+     * @param after how long after its end a run is archived
+     * @param every between two looks for such runs, and at whether the store is there
+     */
+    public record Archive(Duration after, Duration every) {}
 
     /**
      * @param provider null chooses: {@code OPENAI} when a key or a base URL is there, else {@code OFFLINE}

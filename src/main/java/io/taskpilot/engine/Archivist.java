@@ -58,7 +58,7 @@ public final class Archivist extends VerticleBase {
 
     private void look() {
         pass = archive.check()
-                .compose(unused -> work())
+                .compose(this::work)
                 .onFailure(cause -> log.warn("archiving failed cause={}", cause.toString()))
                 .onComplete(unused -> vertx.setTimer(settings.every().toMillis(), timer -> {
                     if (!closing) {
@@ -67,12 +67,16 @@ public final class Archivist extends VerticleBase {
                 }));
     }
 
-    private Future<Void> work() {
+    /** Nothing is tried on a store that is away: an upload might hang for minutes, and its end be looked for no sooner. */
+    private Future<Void> work(boolean usable) {
         return retention
                 .headroomDays()
                 .onSuccess(days -> headroomDays = days)
-                .compose(unused -> retention.turn())
-                .compose(turn -> turn == null ? Future.succeededFuture() : work(turn));
+                .compose(unused -> usable ? turn() : Future.succeededFuture());
+    }
+
+    private Future<Void> turn() {
+        return retention.turn().compose(turn -> turn == null ? Future.succeededFuture() : work(turn));
     }
 
     private Future<Void> work(Turn turn) {

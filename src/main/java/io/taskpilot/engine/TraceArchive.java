@@ -64,9 +64,9 @@ public final class TraceArchive {
         return "traces/%s/run_%s.jsonl.gz".formatted(DAY.format(Instant.ofEpochMilli(Ids.unixMillis(runId))), runId);
     }
 
-    /** Never fails: a store that is away costs the archive, not the server. */
-    public Future<Void> check() {
-        return watched(store.check()).recover(cause -> Future.succeededFuture());
+    /** Whether the store can be used. Never fails: a store that is away costs the archive, not the server. */
+    public Future<Boolean> check() {
+        return watched(store.check()).map(true).otherwise(false);
     }
 
     /** Events of an archived run, as {@link RunReader#events} gives them. */
@@ -86,9 +86,14 @@ public final class TraceArchive {
                         .compose(lines -> write(writer, lines))
                         .compose(unused -> blocking.run(writer::checksum))
                         .recover(cause -> closed(writer).transform(unused -> Future.failedFuture(cause))))
-                .compose(sha256 -> watched(store.put(key(runId), file))
-                        .compose(unused -> fetched(runId, sha256, file, 0, 0))
-                        .map(sha256)));
+                .compose(sha256 -> kept(runId, sha256, file).map(sha256)));
+    }
+
+    /** Only what was read back says that the store works. */
+    private Future<?> kept(UUID runId, String sha256, Path file) {
+        return store.put(key(runId), file)
+                .compose(unused -> fetched(runId, sha256, file, 0, 0))
+                .onFailure(this::lost);
     }
 
     Future<Void> delete(UUID runId) {
@@ -130,8 +135,8 @@ public final class TraceArchive {
     }
 
     private Future<List<Recorded>> fetched(UUID runId, String sha256, Path file, long after, int limit) {
-        return watched(store.get(key(runId), file))
-                .compose(unused -> blocking.run(() -> TraceFile.events(file, sha256, after, limit)))
+        return watched(store.get(key(runId), file)
+                        .compose(unused -> blocking.run(() -> TraceFile.events(file, sha256, after, limit))))
                 .recover(cause -> {
                     if (cause instanceof TraceFile.Corrupt) {
                         log.error("archived trace is corrupt run_id={}", runId, cause);

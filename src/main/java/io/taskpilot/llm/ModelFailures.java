@@ -23,6 +23,23 @@ final class ModelFailures {
         return Failure.of(Kind.UPSTREAM, "provider-error", detail);
     }
 
+    /** The provider's word on this request; it says nothing of the next. */
+    static Failure declined(String detail) {
+        return Failure.of(Kind.UPSTREAM, "provider-error", detail, new Declined());
+    }
+
+    static boolean isDeclined(Failure failure) {
+        return failure.getCause() instanceof Declined;
+    }
+
+    private static final class Declined extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Declined() {
+            super(null, null, false, false);
+        }
+    }
+
     static Failure cutStream() {
         return Failure.of(Kind.UPSTREAM, "provider-cut-stream", "the model's answer ended in the middle");
     }

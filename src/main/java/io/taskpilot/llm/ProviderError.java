@@ -48,9 +48,10 @@ final class ProviderError {
             return words.contains(NO_QUOTA) ? limited : new TryFailed(limited, retryAfter);
         }
         // 409 as in OpenAI's own clients: a lock there that was not free in time.
-        return status == 409 || status >= 500
-                ? new TryFailed(ModelFailures.error(detail), retryAfter)
-                : ModelFailures.error(detail);
+        if (status == 409 || status >= 500) {
+            return new TryFailed(ModelFailures.error(detail), retryAfter);
+        }
+        return status >= 400 ? ModelFailures.declined(detail) : ModelFailures.error(detail);
     }
 
     private List<String> words(Buffer body) {

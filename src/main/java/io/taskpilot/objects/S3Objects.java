@@ -1,7 +1,7 @@
 package io.taskpilot.objects;
 
-import io.minio.BucketExistsArgs;
 import io.minio.DownloadObjectArgs;
+import io.minio.ListObjectsArgs;
 import io.minio.MinioAsyncClient;
 import io.minio.RemoveObjectArgs;
 import io.minio.UploadObjectArgs;
@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class S3Objects implements ObjectStore {
     private static final int REQUESTS = 8;
+    private static final Duration CHECK = Duration.ofSeconds(5);
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Retry RETRY = new Retry(3, Duration.ofMillis(200), Duration.ofSeconds(2));
 
@@ -47,6 +48,7 @@ public final class S3Objects implements ObjectStore {
     private final ThreadPoolExecutor threads;
     private final OkHttpClient http;
     private final MinioAsyncClient client;
+    private final MinioAsyncClient checker;
 
     public S3Objects(Vertx vertx, BlockingIo blocking, TaskPilotConfig.S3 settings) {
         this(vertx, blocking, settings, Duration.ofSeconds(30));
@@ -75,7 +77,13 @@ public final class S3Objects implements ObjectStore {
                 .writeTimeout(patience)
                 .callTimeout(patience)
                 .build();
-        client = MinioAsyncClient.builder()
+        client = client(settings, http);
+        var quick = patience.compareTo(CHECK) < 0 ? patience : CHECK;
+        checker = client(settings, http.newBuilder().callTimeout(quick).build());
+    }
+
+    private static MinioAsyncClient client(TaskPilotConfig.S3 settings, OkHttpClient http) {
+        return MinioAsyncClient.builder()
                 .endpoint(Objects.requireNonNull(settings.url(), "s3.url").toString())
                 .region(settings.region())
                 .credentials(
@@ -87,16 +95,18 @@ public final class S3Objects implements ObjectStore {
                 .build();
     }
 
+    /** Asked once, and for 5 s. By a list, as its answer has a form: any web server says 200 to a HEAD. */
     @Override
     public Future<Void> check() {
-        var args = BucketExistsArgs.builder().bucket(bucket).build();
-        return call(() -> client.bucketExists(args))
-                .compose(exists -> exists
-                        ? Future.succeededFuture()
-                        : Future.failedFuture(Failure.unavailable(
-                                "archive-unavailable",
-                                "the bucket is not there",
-                                new IOException("no bucket " + bucket))));
+        var args = ListObjectsArgs.builder().bucket(bucket).maxKeys(1).build();
+        return blocking.<Void>run(() -> {
+                    var objects = checker.listObjects(args).iterator();
+                    if (objects.hasNext()) {
+                        objects.next().get();
+                    }
+                    return null;
+                })
+                .recover(cause -> Future.failedFuture(translated(meant(cause))));
     }
 
     @Override

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -16,57 +17,45 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * An OPA that is killed, hangs or talks nonsense lets no tool start, nobody in where it is asked about that, and is found
  * again.
  */
 class OpaOutageTest {
-    private static final String INPUT = "Create a low priority task \"Water the plants\"";
     private static final Duration BACK = Duration.ofSeconds(5);
-    private static final int USERS = 4;
-
-    @TempDir
-    Path directory;
 
     private final HttpClient http = HttpClient.newHttpClient();
-    private @Nullable Process process;
+    private @Nullable OpaProcess opa;
     private int port;
 
     @AfterEach
     void stop() throws Exception {
-        if (process != null) {
-            process.destroyForcibly().waitFor();
+        if (opa != null) {
+            opa.close();
         }
     }
 
     @Test
     void killedInTheMiddleOfLoadItStartsNothingAndIsFoundWithinSeconds() throws Exception {
-        startOpa();
+        var process = startOpa();
         try (var server = server("fail")) {
-            var load = new Load(server.user());
+            var load = new SteadyLoad(server.user());
             load.await(10);
-            stop();
+            process.kill();
             load.awaitFailure();
 
-            startOpa();
+            process.startAgain();
             awaitSuccess(server.user());
             var ended = load.stop();
 
@@ -75,43 +64,43 @@ class OpaOutageTest {
                 if (run.path("status").asText().equals("failed")) {
                     assertThat(run.path("error").path("type").asText()).isEqualTo("/problems/policy-unavailable");
                 }
-                startedOnlyWhatWasAllowed(server.user().events(run.path("id").asText()));
             }
             for (var i = 0; i < 20; i++) {
-                assertThat(finish(server.user()).path("status").asText()).isEqualTo("succeeded");
+                assertThat(SteadyLoad.finish(server.user()).path("status").asText())
+                        .isEqualTo("succeeded");
             }
         }
     }
 
     @Test
     void aRunWaitsForItWhenToldTo() throws Exception {
-        startOpa();
+        var process = startOpa();
         try (var server = server("wait")) {
-            stop();
-            var run = server.user().submit(INPUT);
+            process.kill();
+            var run = server.user().submit(Outage.input());
             awaitHealth(server, "down");
             assertThat(types(events(server.user(), run))).doesNotContain("tool.started", "run.failed");
 
-            startOpa();
+            process.startAgain();
 
             var events = server.user().events(run);
             assertThat(types(events)).last().isEqualTo("run.succeeded");
-            startedOnlyWhatWasAllowed(events);
+            Outage.startedOnlyWhatWasAllowed(events);
             awaitHealth(server, "up");
         }
     }
 
     @Test
     void hungItIsNotWaitedForAndFoundWhenItGoesOn() throws Exception {
-        startOpa();
+        var process = startOpa();
         try (var server = server("fail")) {
-            assertThat(finish(server.user()).path("status").asText()).isEqualTo("succeeded");
-            signal("STOP");
+            assertThat(SteadyLoad.finish(server.user()).path("status").asText()).isEqualTo("succeeded");
+            process.hang();
             for (var i = 0; i < 3; i++) {
                 unavailable(server.user());
             }
 
-            signal("CONT");
+            process.goOn();
 
             awaitSuccess(server.user());
         }
@@ -218,83 +207,13 @@ class OpaOutageTest {
             for (var character : body.getBytes(UTF_8)) {
                 exchange.getResponseBody().write(character);
                 exchange.getResponseBody().flush();
-                pause(50);
-            }
-        }
-    }
-
-    /** People who ask for one task after the other. */
-    private static final class Load {
-        private final Queue<JsonNode> ended = new ConcurrentLinkedQueue<>();
-        private final AtomicBoolean stopped = new AtomicBoolean();
-        private final List<Future<?>> users = new ArrayList<>();
-
-        Load(ApiUser user) {
-            var threads = Executors.newFixedThreadPool(USERS);
-            for (var i = 0; i < USERS; i++) {
-                users.add(threads.submit(() -> {
-                    while (!stopped.get()) {
-                        ended.add(finish(user));
-                    }
-                    return null;
-                }));
-            }
-            threads.shutdown();
-        }
-
-        void await(int more) throws Exception {
-            var target = ended.size() + more;
-            until(Duration.ofSeconds(60), () -> ended.size() >= target);
-        }
-
-        void awaitFailure() throws Exception {
-            until(
-                    Duration.ofSeconds(60),
-                    () -> ended.stream()
-                            .anyMatch(run -> run.path("status").asText().equals("failed")));
-            await(3 * USERS);
-        }
-
-        List<JsonNode> stop() throws Exception {
-            stopped.set(true);
-            for (var each : users) {
-                each.get(60, TimeUnit.SECONDS);
-            }
-            return List.copyOf(ended);
-        }
-    }
-
-    private interface Condition {
-        boolean holds() throws Exception;
-    }
-
-    private static void until(Duration limit, Condition condition) throws Exception {
-        var deadline = System.nanoTime() + limit.toNanos();
-        while (!condition.holds()) {
-            assertThat(System.nanoTime() - deadline).as("it did not come true").isNegative();
-            pause(20);
-        }
-    }
-
-    private static void pause(long millis) {
-        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
-    }
-
-    private static void startedOnlyWhatWasAllowed(List<JsonNode> events) {
-        var allowed = new HashSet<String>();
-        for (var event : events) {
-            var data = event.path("data");
-            if (event.path("type").asText().equals("policy.decided")
-                    && data.path("verdict").path("result").asText().equals("allow")) {
-                allowed.add(data.path("call").path("id").asText());
-            } else if (event.path("type").asText().equals("tool.started")) {
-                assertThat(allowed).contains(data.path("call_id").asText());
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
             }
         }
     }
 
     private static void unavailable(ApiUser user) throws Exception {
-        var run = finish(user);
+        var run = SteadyLoad.finish(user);
 
         assertThat(run.path("status").asText()).isEqualTo("failed");
         assertThat(run.path("error").path("type").asText()).isEqualTo("/problems/policy-unavailable");
@@ -302,14 +221,7 @@ class OpaOutageTest {
     }
 
     private static void awaitSuccess(ApiUser user) throws Exception {
-        until(BACK, () -> finish(user).path("status").asText().equals("succeeded"));
-    }
-
-    /** The run when it has ended. With a wait in the request its failure would be the answer, and not the run. */
-    private static JsonNode finish(ApiUser user) throws Exception {
-        var id = user.submit(INPUT);
-        user.events(id);
-        return user.get("/v1/runs/" + id);
+        Outage.until(BACK, () -> SteadyLoad.finish(user).path("status").asText().equals("succeeded"));
     }
 
     private static List<JsonNode> events(ApiUser user, String run) throws Exception {
@@ -336,7 +248,7 @@ class OpaOutageTest {
     }
 
     private void awaitHealth(TestServer server, String level) throws Exception {
-        until(Duration.ofSeconds(30), () -> opaHealth(server).equals(level));
+        Outage.until(Duration.ofSeconds(30), () -> opaHealth(server).equals(level));
     }
 
     private String opaHealth(TestServer server) throws Exception {
@@ -348,18 +260,11 @@ class OpaOutageTest {
                 .asText();
     }
 
-    private void startOpa() throws Exception {
-        var opa = RealOpa.installedOrSkip();
+    private OpaProcess startOpa() throws Exception {
         port = port == 0 ? RealOpa.unusedPort() : port;
-        var started = opa.serve(Path.of("conf/policy"), port, directory.resolve("opa.log"));
-        process = started;
-        RealOpa.awaitHealthy(started, port);
-    }
-
-    private void signal(String name) throws Exception {
-        var pid = String.valueOf(process == null ? -1 : process.pid());
-        assertThat(new ProcessBuilder("kill", "-" + name, pid).start().waitFor())
-                .isZero();
+        var started = OpaProcess.start(port);
+        opa = started;
+        return started;
     }
 
     private HttpResponse<String> get(String url) throws Exception {

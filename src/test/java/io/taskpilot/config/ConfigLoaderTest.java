@@ -62,6 +62,7 @@ class ConfigLoaderTest {
                         new TaskPilotConfig.Postgres(null, 10),
                         new TaskPilotConfig.Redis(null),
                         new TaskPilotConfig.S3(null, "taskpilot", "us-east-1", null, null),
+                        new TaskPilotConfig.Archive(Duration.ofMinutes(1), Duration.ofSeconds(30)),
                         new TaskPilotConfig.Retention(Duration.ofDays(90), Duration.ofDays(365)),
                         new Llm(null, null, null, null, Duration.ofSeconds(60), 256, new Llm.Offline(Duration.ZERO, 0)),
                         new TaskPilotConfig.Policy(
@@ -399,6 +400,7 @@ class ConfigLoaderTest {
                 new TaskPilotConfig.Redis(new Secret("redis://:pw@cache:6379/1")),
                 new TaskPilotConfig.S3(
                         URI.create("http://s3:8333"), "traces", "eu-1", new Secret("AK"), new Secret("SK")),
+                new TaskPilotConfig.Archive(Duration.ofSeconds(5), Duration.ofSeconds(6)),
                 new TaskPilotConfig.Retention(Duration.ofDays(31), Duration.ofDays(62)),
                 new Llm(
                         Llm.Provider.OPENAI,
@@ -463,6 +465,7 @@ class ConfigLoaderTest {
             postgres: {url: "postgresql://tp:pw@db:5432/tp", poolSize: 7}
             redis: {url: "redis://:pw@cache:6379/1"}
             s3: {url: "http://s3:8333", bucket: traces, region: eu-1, accessKey: AK, secretKey: SK}
+            archive: {after: 5s, every: 6s}
             retention: {journal: 31d, archive: 62d}
             llm:
               provider: openai

@@ -20,6 +20,8 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,6 +35,8 @@ class ObjectsTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final BlockingIo blocking = new BlockingIo(vertx);
+    private static @Nullable SeaweedFs weed;
+
     private LocalS3 s3;
 
     @TempDir
@@ -41,6 +45,20 @@ class ObjectsTest {
     @BeforeEach
     void open() throws Exception {
         s3 = new LocalS3();
+    }
+
+    /** Started when the first test asks. */
+    private static SeaweedFs weed() throws IOException {
+        var started = weed == null ? SeaweedFs.start() : weed;
+        weed = started;
+        return started;
+    }
+
+    @AfterAll
+    static void stopWeed() {
+        if (weed != null) {
+            weed.close();
+        }
     }
 
     @AfterEach
@@ -59,10 +77,14 @@ class ObjectsTest {
         }
     }
 
-    private ObjectStore store(String kind) {
+    private ObjectStore store(String kind) throws IOException {
         return kind.equals("files")
                 ? new FileObjects(directory.resolve("objects"), blocking)
-                : new S3Objects(vertx, blocking, s3.settings());
+                : at(url(kind), "taskpilot", "local-secret");
+    }
+
+    private URI url(String kind) throws IOException {
+        return kind.equals("seaweedfs") ? weed().url() : s3.url();
     }
 
     private S3Objects at(URI url, String bucket, String secret) {
@@ -89,7 +111,7 @@ class ObjectsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"files", "s3"})
+    @ValueSource(strings = {"files", "s3proxy", "seaweedfs"})
     void anObjectIsPutReplacedReadAndDeleted(String kind) throws IOException {
         var store = store(kind);
         var to = directory.resolve("to.bin");
@@ -107,8 +129,8 @@ class ObjectsTest {
     }
 
     @Test
-    void answersComeOnTheCallersContext() {
-        var store = store("s3");
+    void answersComeOnTheCallersContext() throws IOException {
+        var store = store("s3proxy");
         var context = vertx.getOrCreateContext();
         var same = Future.<Boolean>future(promise -> context.runOnContext(
                 unused -> store.check().onComplete(done -> promise.complete(Vertx.currentContext() == context))));
@@ -116,11 +138,14 @@ class ObjectsTest {
         assertThat(await(same)).isTrue();
     }
 
-    @Test
-    void whatIsConfiguredWronglyIsSaidAtOnce() {
-        assertThat(slug(at(s3.url(), "missing", "local-secret").check())).isEqualTo("archive-unavailable");
-        assertThat(slug(at(s3.url(), "taskpilot", "wrong").check())).isEqualTo("archive-unavailable");
-        assertThatThrownBy(() -> await(at(s3.url(), "taskpilot", "wrong").put("a", file(10))))
+    @ParameterizedTest
+    @ValueSource(strings = {"s3proxy", "seaweedfs"})
+    void whatIsConfiguredWronglyIsSaidAtOnce(String kind) throws IOException {
+        var url = url(kind);
+        assertThatThrownBy(() -> await(at(url, "missing", "local-secret").check()))
+                .hasMessageContaining("NoSuchBucket");
+        assertThat(slug(at(url, "taskpilot", "wrong").check())).isEqualTo("archive-unavailable");
+        assertThatThrownBy(() -> await(at(url, "taskpilot", "wrong").put("a", file(10))))
                 .hasMessageContaining("SignatureDoesNotMatch");
     }
 
@@ -139,6 +164,18 @@ class ObjectsTest {
         var server =
                 await(vertx.createHttpServer().requestHandler(behaviour::accept).listen(0, "127.0.0.1"));
         return URI.create("http://127.0.0.1:" + server.actualPort());
+    }
+
+    @Test
+    void aWebServerInItsPlaceIsNoStore() throws IOException {
+        var url = server(request -> request.response()
+                .putHeader("content-type", "text/html")
+                .end("<!DOCTYPE html><html><body>It works!</body></html>"));
+        var store = at(url, "taskpilot", "local-secret");
+
+        assertThat(slug(store.check())).isEqualTo("archive-unavailable");
+        assertThat(slug(store.put("a", file(10)))).isEqualTo("archive-unavailable");
+        assertThat(slug(store.get("a", directory.resolve("to")))).isEqualTo("archive-unavailable");
     }
 
     @Test

@@ -1,0 +1,54 @@
+package io.taskpilot.app;
+
+import io.taskpilot.app.Dependency.Victim;
+import io.taskpilot.guardrail.RealNemo;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a server does while its NeMo Guardrails, a real one, is down. */
+class GuardrailsDownTest {
+    private static RealNemo process;
+    private static Dependency nemo;
+    private static TestServer server;
+
+    @BeforeAll
+    static void start() throws Exception {
+        process = RealNemo.start(Path.of("conf/guardrails"));
+        var victim =
+                new Victim(process::kill, process::restart, () -> process.signal("STOP"), () -> process.signal("CONT"));
+        nemo = new Dependency("guardrails", victim, Wire.to(process.url().getPort()), Duration.ofSeconds(8));
+        server = TestServer.start(Map.of(
+                "TASKPILOT_GUARDRAILS_URL",
+                "http://127.0.0.1:" + nemo.wire().port(),
+                "TASKPILOT_GUARDRAILS_TIMEOUT",
+                "4s"));
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        if (server != null) {
+            server.close();
+            nemo.close();
+            process.close();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void runsFailBeforeAnyModelIsAsked(Failing how) throws Exception {
+        var outage = new Outage(server, nemo.name());
+
+        outage.through(how, nemo, () -> outage.assertFails("guardrails-unavailable", 503));
+    }
+
+    @Test
+    void slowAnswersInTimeCostTimeAlone() throws Exception {
+        new Outage(server, nemo.name()).slow(nemo, Duration.ofMillis(100));
+    }
+}
