@@ -15,18 +15,32 @@ class OpaDownTest {
     private static OpaProcess process;
     private static Dependency opa;
     private static TestServer server;
+    private static TestServer guarded;
 
     @BeforeAll
     static void start() throws Exception {
         process = OpaProcess.start();
         var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
         opa = new Dependency("opa", victim, Wire.to(process.port()), Duration.ofSeconds(4));
-        server = TestServer.start(
-                Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + opa.wire().port(), "TASKPILOT_POLICY_TIMEOUT", "2s"));
+        server = server("none"); // asked about runs alone: else those it can't judge would not be accepted
+        guarded = server("enforce");
+    }
+
+    private static TestServer server(String ingress) throws Exception {
+        return TestServer.start(Map.of(
+                "TASKPILOT_OPA_URL",
+                "http://127.0.0.1:" + opa.wire().port(),
+                "TASKPILOT_POLICY_INGRESS",
+                ingress,
+                "TASKPILOT_POLICY_TIMEOUT",
+                "2s"));
     }
 
     @AfterAll
     static void stop() throws Exception {
+        if (guarded != null) {
+            guarded.close();
+        }
         if (server != null) {
             server.close();
             opa.close();
@@ -40,6 +54,21 @@ class OpaDownTest {
         var outage = new Outage(server, opa.name());
 
         outage.through(how, opa, () -> outage.assertFails("policy-unavailable", 503));
+    }
+
+    /** With {@code policy.ingress} as it is by default. */
+    @ParameterizedTest
+    @EnumSource
+    void nobodyIsLetIn(Failing how) throws Exception {
+        var outage = new Outage(guarded, opa.name());
+
+        outage.through(how, opa, () -> {
+            // a verdict from before counts for a second
+            Outage.until(
+                    Duration.ofSeconds(30), () -> guarded.user().send("GET", "/v1/tasks", null).statusCode() == 503);
+            Outage.assertProblem(outage.submit(), "policy-unavailable", 503);
+            Outage.assertProblem(guarded.user().send("GET", "/v1/runs", null), "policy-unavailable", 503);
+        });
     }
 
     @Test

@@ -47,6 +47,8 @@ final class RealEngines implements AutoCloseable {
         return Map.of(
                 "TASKPILOT_OPA_URL",
                 opa.url().toString(),
+                "TASKPILOT_POLICY_INGRESS",
+                "none", // else nobody could submit a run while OPA is away
                 "TASKPILOT_POLICY_TIMEOUT",
                 "2s", // a busy machine is no outage
                 "TASKPILOT_GUARDRAILS_URL",
