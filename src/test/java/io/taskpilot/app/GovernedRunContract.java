@@ -351,7 +351,8 @@ abstract class GovernedRunContract {
     private static String approval(List<JsonNode> events) {
         return events.stream()
                 .filter(event -> event.path("type").asText().equals("approval.requested"))
-                .map(event -> "/v1/approvals/" + event.path("data").path("approval_id").asText())
+                .map(event -> "/v1/approvals/"
+                        + event.path("data").path("approval_id").asText())
                 .findFirst()
                 .orElseThrow();
     }

@@ -21,8 +21,13 @@ class OpaDownTest {
         process = OpaProcess.start();
         var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
         opa = new Dependency("opa", victim, Wire.to(process.port()), Duration.ofSeconds(4));
-        server = TestServer.start(
-                Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + opa.wire().port(), "TASKPILOT_POLICY_TIMEOUT", "2s"));
+        server = TestServer.start(Map.of(
+                "TASKPILOT_OPA_URL",
+                "http://127.0.0.1:" + opa.wire().port(),
+                "TASKPILOT_POLICY_TIMEOUT",
+                "2s",
+                "TASKPILOT_POLICY_INGRESS",
+                "none")); // else no run would be accepted
     }
 
     @AfterAll

@@ -159,13 +159,13 @@ class OpaOutageTest {
 
     @Test
     void whereItIsAskedWhoMayComeInNobodyDoesWhileItIsAway() throws Exception {
-        startOpa();
+        var process = startOpa();
         try (var server = server("fail", "enforce")) {
             var user = server.user();
-            assertThat(finish(user).path("status").asText()).isEqualTo("succeeded");
-            stop();
+            assertThat(SteadyLoad.finish(user).path("status").asText()).isEqualTo("succeeded");
+            process.kill();
 
-            until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 503);
+            Outage.until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 503);
             for (var method : List.of("GET", "POST")) {
                 var refused = user.send(method, "/v1/runs", method.equals("GET") ? null : "{\"input\": \"go\"}");
                 assertThat(refused.statusCode()).isEqualTo(503);
@@ -174,10 +174,10 @@ class OpaOutageTest {
             assertThat(get(server.managementUrl() + "/health/live").statusCode())
                     .isEqualTo(200);
 
-            startOpa();
+            process.startAgain();
 
-            until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 200);
-            assertThat(finish(user).path("status").asText()).isEqualTo("succeeded");
+            Outage.until(BACK, () -> user.send("GET", "/v1/tasks", null).statusCode() == 200);
+            assertThat(SteadyLoad.finish(user).path("status").asText()).isEqualTo("succeeded");
             var errors = user.get("/v1/decisions?decision_type=ingress&result=error");
             assertThat(errors.path("items")).isNotEmpty();
             assertThat(errors.path("items").path(0).path("rule").asText()).isEqualTo("policy-unavailable");
