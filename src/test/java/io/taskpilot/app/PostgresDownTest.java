@@ -36,8 +36,7 @@ class PostgresDownTest {
         postgres = new Dependency("postgres", victim, Wire.to(process.port()), Duration.ofSeconds(6));
         server = TestServer.start(Map.of(
                 "TASKPILOT_POSTGRES_URL",
-                process.url()
-                        .replace(":" + process.port(), ":" + postgres.wire().port()),
+                process.url(postgres.wire().port()),
                 "TASKPILOT_LLM_OFFLINE_LATENCY",
                 "300ms"));
     }
