@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.journal.TestPostgres;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -114,6 +116,23 @@ class KillIT {
 
             assertThat(process.waitFor()).isNotZero();
             assertThat(said).contains(data.toString()).contains(String.valueOf(first.pid()));
+        }
+    }
+
+    /** As after a fail-over to a standby that lags behind: whatever it did next would rest on what is gone. */
+    @Test
+    void aServerWhoseDatabaseLostCommitsStopsAtOnce() throws Exception {
+        var database = TestPostgres.database();
+        var settings = new HashMap<>(SLOW);
+        settings.put("TASKPILOT_POSTGRES_URL", database.url().value());
+        try (var server = ServerProcess.start(directory.resolve("data"), settings)) {
+            var runId = server.user().submit("Create a low priority task \"Be lost\"");
+            server.user().follow(runId, 0, event -> event.path("type").asText().equals("agent.started"));
+
+            TestPostgres.execute(database, "update runs set last_seq = 1");
+
+            assertThat(server.exit()).isEqualTo(1);
+            assertThat(server.output()).contains("the database lost committed history");
         }
     }
 

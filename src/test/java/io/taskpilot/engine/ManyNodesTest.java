@@ -1,5 +1,6 @@
 package io.taskpilot.engine;
 
+import static io.taskpilot.engine.TestNode.await;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -26,10 +27,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -455,27 +454,6 @@ class ManyNodesTest {
         }
     }
 
-    /** Holds calls up until it is opened. */
-    private static final class Gate {
-        private Promise<Void> opened = Promise.promise();
-
-        Gate() {
-            opened.complete();
-        }
-
-        synchronized void shut() {
-            opened = Promise.promise();
-        }
-
-        synchronized void open() {
-            opened.tryComplete();
-        }
-
-        synchronized Future<?> pass(Supplier<Future<?>> go) {
-            return opened.future().compose(unused -> go.get());
-        }
-    }
-
     private static boolean holds(Object[] appendArguments, String type) {
         return ((List<?>) appendArguments[3])
                 .stream().anyMatch(event -> EventCodec.type((RunEvent) event).equals(type));
@@ -540,13 +518,5 @@ class ManyNodesTest {
         assertThat(events.stream().map(Recorded::seq))
                 .containsExactlyElementsOf(
                         LongStream.rangeClosed(1, events.size()).boxed().toList());
-    }
-
-    private static void await(String what, Callable<Boolean> condition) throws Exception {
-        var until = System.nanoTime() + SECONDS.toNanos(40);
-        while (!condition.call()) {
-            assertThat(System.nanoTime()).as(what).isLessThan(until);
-            Thread.sleep(20);
-        }
     }
 }

@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
 import io.taskpilot.config.TaskPilotConfig.OnError;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
@@ -43,21 +45,31 @@ final class TestNode implements AutoCloseable {
         Future<?> call(String method, Object[] arguments, Supplier<Future<?>> go);
     }
 
+    private static final int LOOPS = 2;
+    private static final Duration APPROVAL_TTL = Duration.ofHours(1);
+
     final Vertx vertx = Vertx.vertx(new VertxOptions().setMaxEventLoopExecuteTime(SECONDS.toNanos(60)));
     final Lease lease = new Lease();
     final Metrics metrics = new Metrics("test", "test");
+    final LocalSignals signals;
+    final PgJournal journal;
     final Engine engine;
     private final PgRunReader reader;
-    private final PgJournal journal;
 
     TestNode(PostgresAddress address, Agents agents, List<Tool> tools, Wire wire) throws Exception {
+        this(address, agents, tools, wire, APPROVAL_TTL, false);
+    }
+
+    /** @param sole no other node can be there */
+    TestNode(PostgresAddress address, Agents agents, List<Tool> tools, Wire wire, Duration approvalTtl, boolean sole)
+            throws Exception {
         var database = Database.open(vertx, address, 3);
         reader = new PgRunReader(database, null);
-        var signals = new LocalSignals(vertx);
+        signals = new LocalSignals(vertx);
         journal = new PgJournal(database, null, signals::changed, detail -> {});
         engine = new Engine(
                 vertx,
-                settings(),
+                settings(approvalTtl),
                 wired(journal, wire),
                 reader,
                 signals,
@@ -68,7 +80,7 @@ final class TestNode implements AutoCloseable {
                 tools,
                 schema -> arguments -> List.of(),
                 metrics);
-        engine.start(1, false).await(20, SECONDS);
+        engine.start(LOOPS, sole).await(20, SECONDS);
     }
 
     private static Journal wired(Journal journal, Wire wire) {
@@ -115,6 +127,15 @@ final class TestNode implements AutoCloseable {
         return reader.run(runId).await(20, SECONDS);
     }
 
+    /** Waits for what must come about within 40 s. */
+    static void await(String what, Callable<Boolean> condition) throws Exception {
+        var until = System.nanoTime() + SECONDS.toNanos(40);
+        while (!condition.call()) {
+            assertThat(System.nanoTime()).as(what).isLessThan(until);
+            Thread.sleep(20);
+        }
+    }
+
     static List<String> types(List<Recorded> events) {
         return events.stream().map(event -> EventCodec.type(event.event())).toList();
     }
@@ -132,7 +153,7 @@ final class TestNode implements AutoCloseable {
                 false);
     }
 
-    private static EngineSettings settings() {
+    private static EngineSettings settings(Duration approvalTtl) {
         return new EngineSettings(
                 "test",
                 10,
@@ -142,7 +163,7 @@ final class TestNode implements AutoCloseable {
                 Duration.ofSeconds(5),
                 OnError.FAIL,
                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL),
-                new WorkflowSettings(8, false, Duration.ofHours(1), List.of("approver")));
+                new WorkflowSettings(8, false, approvalTtl, List.of("approver")));
     }
 
     /** Dies without a word. */

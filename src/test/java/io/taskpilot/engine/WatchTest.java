@@ -28,6 +28,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -79,13 +80,17 @@ class WatchTest {
     }
 
     /** The reader, whose poll a test answers or counts. */
+    @SuppressWarnings("unchecked")
     private RunReader polledBy(Function<Collection<UUID>, Future<Map<UUID, Long>>> poll) {
+        return with("lastSeqs", arguments -> poll.apply((Collection<UUID>) arguments[0]));
+    }
+
+    /** The reader, but for one method. */
+    private RunReader with(String name, Function<Object[], Future<?>> instead) {
         return (RunReader) Proxy.newProxyInstance(
                 RunReader.class.getClassLoader(), new Class<?>[] {RunReader.class}, (proxy, method, args) -> {
-                    if (method.getName().equals("lastSeqs")) {
-                        @SuppressWarnings("unchecked")
-                        var runIds = (Collection<UUID>) args[0];
-                        return poll.apply(runIds);
+                    if (method.getName().equals(name)) {
+                        return instead.apply(args);
                     }
                     try {
                         return method.invoke(reader, args);
@@ -237,5 +242,34 @@ class WatchTest {
             assertThat(looks.poll(5, TimeUnit.SECONDS)).isEqualTo(Set.of(run.id));
         }
         watch.close();
+    }
+
+    /** Its signal comes while the read that missed it is on its way back, and the poll never answers. */
+    @Test
+    void whatIsCommittedWhileAReadIsUnderWayIsReadNext() {
+        var run = new Elsewhere();
+        var signals = new LocalSignals(vertx);
+        var context = vertx.getOrCreateContext();
+        var first = new AtomicBoolean(true);
+        var late = with("events", arguments -> {
+            var read = reader.events(run.id, (long) arguments[1], (int) arguments[2]);
+            if (!first.getAndSet(false)) {
+                return read;
+            }
+            var back = Promise.<List<Recorded>>promise();
+            read.onSuccess(events -> run.goesOn(new RunEvent.Started()).onSuccess(unused -> {
+                signals.changed(List.of(run.id));
+                context.runOnContext(heard -> back.complete(events));
+            }));
+            return back.future();
+        });
+        var poll = new SlowPoll(vertx, polledBy(runIds -> never()), signals);
+        var next = Promise.<List<Recorded>>promise();
+
+        context.runOnContext(unused -> RunWatch.open(vertx, late, signals, poll, run.id, 1)
+                .compose(RunWatch::next)
+                .onComplete(next));
+
+        assertThat(await(next.future())).extracting(Recorded::event).containsExactly(new RunEvent.Started());
     }
 }

@@ -7,6 +7,7 @@ import static io.taskpilot.journal.JournalFixture.await;
 import static io.taskpilot.journal.JournalFixture.failure;
 import static io.taskpilot.journal.JournalFixture.started;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.engine.RunReader.Verification;
@@ -25,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -164,6 +166,42 @@ class ArchiveTest {
             connection.rollback();
         }
         assertThat(drop()).isTrue();
+    }
+
+    @Test
+    void whileSomebodyDropsNobodyElseDoes() throws Exception {
+        fixture.makeOldMonth();
+        var address = fixture.journal.address;
+        try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var statement = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            statement.execute("select pg_advisory_xact_lock(hashtext('taskpilot.drop_month'))");
+
+            assertThat(drop()).isFalse();
+            connection.rollback();
+        }
+        assertThat(drop()).isTrue();
+    }
+
+    /** A drop that waits keeps everybody else waiting, whatever its session may wait for. */
+    @Test
+    void aDropGivesUpBeforeItsStatementIsEnded() throws Exception {
+        fixture.makeOldMonth();
+        var address = fixture.journal.address;
+        try (var reader = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var reading = reader.createStatement();
+                var dropper = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var dropping = dropper.createStatement()) {
+            reader.setAutoCommit(false);
+            reading.executeQuery("select count(*) from events_y2026m03");
+            dropping.execute("set lock_timeout = 0; set statement_timeout = '10s'");
+
+            assertThatThrownBy(() -> dropping.executeQuery("select drop_month('_y2026m03')"))
+                    .isInstanceOfSatisfying(
+                            SQLException.class,
+                            failure -> assertThat(failure.getSQLState()).isEqualTo("55P03"));
+            reader.rollback();
+        }
     }
 
     @Test

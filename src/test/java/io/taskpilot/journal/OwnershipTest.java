@@ -74,6 +74,19 @@ class OwnershipTest {
     }
 
     @Test
+    void aHeartbeatRenewsForTenSecondsOfTheDatabasesTime() {
+        var node = one.register();
+        expire(node);
+
+        var at = Objects.requireNonNull(await(one.journal.heartbeat(node))).at();
+
+        assertThat(TestPostgres.query(
+                        one.address,
+                        "select round(extract(epoch from expires_at - timestamptz '%s')) from nodes".formatted(at)))
+                .isEqualTo("10");
+    }
+
+    @Test
     void aNodeThatIsNotLiveItselfDeclaresNobody() {
         var dead = one.register();
         var me = two.register();
