@@ -12,19 +12,22 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.util.List;
 
 /**
  * Announces approvals by a signed webhook, {@code approval.requested} as Standard Webhooks has it. What would run is not
  * in it: whoever may answer reads that over the API.
  */
 public final class ApprovalWebhook implements Announcer.Sender {
-    private final Delivery.Network network;
+    private final Network network;
     private final Destination destination;
 
     /** @throws IllegalArgumentException for a destination that may not be */
     public ApprovalWebhook(Vertx vertx, BlockingIo blocking, Webhook webhook) {
-        network = Delivery.Network.open(vertx, blocking);
+        this(Network.open(vertx, blocking), webhook);
+    }
+
+    ApprovalWebhook(Network network, Webhook webhook) {
+        this.network = network;
         destination = Destination.of(webhook);
     }
 
@@ -32,7 +35,7 @@ public final class ApprovalWebhook implements Announcer.Sender {
     @Override
     public Future<Void> send(ApprovalView approval, CallContext call) {
         var id = "apr_" + approval.asked().approvalId();
-        return new Delivery(network, destination, List.of(destination), id, body(id, approval), call)
+        return new Delivery(network, destination, id, body(id, approval), call)
                 .run()
                 .compose(outcome -> outcome instanceof Outcome.Returned
                         ? Future.succeededFuture()

@@ -25,7 +25,7 @@ public final class WebhookTool implements Tool {
 
     private final Spec spec;
     private final Map<String, Destination> destinations;
-    private final Delivery.Network network;
+    private final Network network;
 
     /**
      * Made only when there is a destination: without one the tool is not offered.
@@ -33,10 +33,10 @@ public final class WebhookTool implements Tool {
      * @throws IllegalArgumentException with every mistake in the destinations, a line each
      */
     public WebhookTool(Vertx vertx, BlockingIo blocking, Map<String, Webhook> webhooks) {
-        this(Delivery.Network.open(vertx, blocking), destinations(webhooks));
+        this(Network.open(vertx, blocking), destinations(webhooks));
     }
 
-    WebhookTool(Delivery.Network network, Map<String, Destination> destinations) {
+    WebhookTool(Network network, Map<String, Destination> destinations) {
         if (destinations.isEmpty()) {
             throw new IllegalArgumentException("no webhook is configured");
         }
@@ -62,8 +62,7 @@ public final class WebhookTool implements Tool {
         if (destination == null) {
             return Future.succeededFuture(new Outcome.Refused("no such destination"));
         }
-        return new Delivery(network, destination, destinations.values(), invocation.key(), body(invocation), call)
-                .run();
+        return new Delivery(network, destination, invocation.key(), body(invocation), call).run();
     }
 
     /** Closes the connections; calls under way fail. */

@@ -2,10 +2,12 @@ package io.taskpilot.app;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.config.ConfigException;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.journal.Database;
@@ -91,6 +93,19 @@ class AnnouncementTest {
 
             vertx.close().await();
         }
+    }
+
+    @Test
+    void addressThatCanBeReadInTwoWaysKeepsTheServerFromStarting() {
+        assertThatThrownBy(() -> TestServer.start(Map.of(
+                        "TASKPILOT_POSTGRES_URL",
+                        TestPostgres.database().url().value(),
+                        "TASKPILOT_APPROVALS_WEBHOOK_URL",
+                        "https://0x7f000001/ask",
+                        "TASKPILOT_APPROVALS_WEBHOOK_SECRET",
+                        "whsec_" + Base64.getEncoder().encodeToString(KEY))))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("approvals.webhook.url: no host");
     }
 
     private static String id(ApprovalView approval) {

@@ -42,6 +42,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WebhookToolTest {
@@ -186,16 +187,56 @@ class WebhookToolTest {
                         new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (metadata)"));
     }
 
+    /** Policy allowed one destination, by its name; that one must not choose another. */
     @Test
-    void redirectToAnotherDestinationNeedsBothToAllowPrivateAddresses() throws Exception {
-        receiver.thenRedirect(307, "http://strict.example.test:" + receiver.port() + "/");
-        var strict = webhook("https://strict.example.test/", false);
-        var tool = tool(Map.of("ops", webhook(receiver.url(HOST), true), "strict", strict));
+    void redirectToAnotherDestinationIsRefused() throws Exception {
+        receiver.thenRedirect(307, "http://other.example.test:" + receiver.port() + "/");
+        var other = webhook("http://other.example.test:" + receiver.port() + "/", true);
+        var tool = tool(Map.of("ops", webhook(receiver.url(HOST), true), "other", other));
 
-        assertThat(notify(tool))
+        assertThat(notify(tool)).isEqualTo(new Outcome.Refused("a redirect to another host"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "http://169.254.169.254/latest, to another host",
+        "http://[::1]/, to another host",
+        "http://hooks.example.test./, to another host",
+        "http://2130706433/, to another host",
+        "http://127.1/, without a usable location",
+        "ftp://hooks.example.test/, to a URL with scheme 'ftp'",
+        "gopher://hooks.example.test:6379/, to a URL with scheme 'gopher'",
+        "file:///etc/passwd, without a usable location",
+        "http://user:pass@hooks.example.test/, to a URL with user and password",
+        "http://hooks.example.test:6379/, to another port",
+        "http://hooks.example.test/, to another port",
+        "http://hooks.example.test:0/, to a URL with port 0",
+        "http://hooks.example.test:70000/, to a URL with port 70000",
+        "https://hooks.example.test:8443/, to another port"
+    })
+    void redirectThatLeadsAstrayIsRefused(String location, String why) throws Exception {
+        receiver.thenRedirect(307, location);
+
+        assertThat(notify(tool("/")))
                 .isInstanceOfSatisfying(
                         Outcome.Refused.class,
-                        refused -> assertThat(refused.reason()).contains("scheme 'http'"));
+                        refused -> assertThat(refused.reason()).startsWith("a redirect " + why));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"[::1], ::1", "127.0.0.1, 127.0.0.1", "HOOKS.example.test., hooks.example.test."})
+    void hostIsLookedUpAsItIsWritten(String host, String asked) throws Exception {
+        var lookups = new CopyOnWriteArrayList<String>();
+        resolver = name -> {
+            lookups.add(name);
+            return addresses("127.0.0.1");
+        };
+
+        assertThat(notify(tool(Map.of("ops", webhook(receiver.url(host), true)))))
+                .isInstanceOf(Outcome.Returned.class);
+        assertThat(lookups).containsExactly(asked);
     }
 
     @Test
@@ -242,6 +283,26 @@ class WebhookToolTest {
 
         assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class); // no resolver knows a .test name
         assertThat(lookups).containsExactly(HOST);
+    }
+
+    @Test
+    void everyAttemptLooksUpOnceAndJudgesAnew() throws Exception {
+        idempotent = true;
+        var lookups = new AtomicInteger();
+        resolver = host -> addresses(lookups.getAndIncrement() == 0 ? "127.0.0.1" : "169.254.169.254");
+        receiver.thenCut();
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(lookups).hasValue(2);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void nameWithoutAnAddressIsNotSentTo() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        resolver = host -> Future.succeededFuture(List.of());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("could not be delivered: " + HOST));
     }
 
     @Test
@@ -500,10 +561,9 @@ class WebhookToolTest {
     }
 
     private WebhookTool tool(Map<String, Webhook> webhooks) {
-        var options = Delivery.Network.clientOptions();
+        var options = Network.clientOptions();
         return new WebhookTool(
-                Delivery.Network.open(vertx, options, host -> resolver.apply(host)),
-                WebhookTool.destinations(webhooks));
+                Network.open(vertx, options, host -> resolver.apply(host)), WebhookTool.destinations(webhooks));
     }
 
     private Webhook webhook(String url, boolean privateAllowed) {
