@@ -3,6 +3,7 @@ package io.taskpilot.tool;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Outcome;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
@@ -11,6 +12,7 @@ import java.net.URI;
 import java.security.cert.CertificateException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -18,12 +20,30 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One call of a webhook: its attempts, redirects, and how it ends. Lives on the context of the call.
+ * One call of a webhook: its attempts, redirects, and how it ends. Lives on the context of the call, where each attempt
+ * is put on record.
  *
  * <p>What an attempt proves: a failure before the request was written proves that it had no effect; a complete answer
- * proves what it says; anything in between proves nothing.
+ * proves what it says; anything in between proves nothing. What was not sent may be tried again, and to an idempotent
+ * destination also what was not answered, or with "not now". The pauses grow and are jittered, are at least what the
+ * receiver asks for, and none of them reaches beyond the deadline.
  */
 final class Delivery {
+    /** A complete answer that says "not now", of a destination that may be asked again. */
+    private static final class Busy extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final long retryAfterMillis;
+
+        Busy(Answer answer) {
+            super("status " + answer.status(), null, false, false);
+            retryAfterMillis = answer.retryAfter().toMillis();
+        }
+    }
+
+    /** The receiver, or a proxy before it, is overloaded or not there. */
+    private static final Set<Integer> NOT_NOW = Set.of(429, 502, 503, 504);
+
     private static final int MAX_REDIRECTS = 3;
     private static final long MAX_CONNECT_MILLIS = 5_000;
     private static final long FIRST_PAUSE_MILLIS = 200;
@@ -38,6 +58,7 @@ final class Delivery {
     private final Deadline deadline;
     private final Promise<Outcome> end = Promise.promise();
     private @Nullable HttpClientRequest open;
+    private @Nullable OpenAttempt current;
     private int unanswered;
 
     Delivery(Network network, Destination destination, String key, Buffer body, CallContext call) {
@@ -56,19 +77,29 @@ final class Delivery {
     }
 
     private Future<Outcome> attempt(int number) {
-        return send(number, destination.url(), 0).recover(cause -> tryAgain(number, cause));
+        if (call.isAborted()) {
+            return Future.failedFuture("broken off"); // what came of the call has been said already
+        }
+        var attempt = new OpenAttempt(call::attempted);
+        current = attempt;
+        return send(attempt, number, destination.url(), 0)
+                .andThen((outcome, cause) -> attempt.end(cause))
+                .recover(cause -> tryAgain(number, cause));
     }
 
-    private Future<Outcome> send(int number, URI url, int redirects) {
+    private Future<Outcome> send(OpenAttempt attempt, int number, URI url, int redirects) {
         return network.permitted(url, destination.allowPrivate(), connectMillis())
-                .map(addresses -> addresses.get((number - 1) % addresses.size()))
-                .compose(address -> network.connect(url, address, connectMillis()))
-                .compose(this::exchange)
-                .compose(answer -> settle(number, url, answer, redirects));
+                .compose(addresses -> {
+                    attempt.lookedUp();
+                    return network.connect(url, addresses.get((number - 1) % addresses.size()), connectMillis());
+                })
+                .compose(request -> exchange(attempt, request))
+                .compose(answer -> settle(attempt, number, url, answer, redirects));
     }
 
     /** The lease is asked in the event-loop turn of the write, with the connection in hand. */
-    private Future<Answer> exchange(HttpClientRequest request) {
+    private Future<Answer> exchange(OpenAttempt attempt, HttpClientRequest request) {
+        attempt.connected();
         request.exceptionHandler(cause -> log.debug("webhook request ended key={} cause={}", key, why(cause)));
         if (!call.mayStart() || deadline.hasPassed()) {
             request.reset();
@@ -77,10 +108,14 @@ final class Delivery {
         sign(request);
         open = request;
         unanswered++;
+        attempt.sent();
         return request.send(body)
                 .compose(Answer::read)
                 .timeout(deadline.remainingMillis(), TimeUnit.MILLISECONDS)
-                .onSuccess(answer -> unanswered--)
+                .onSuccess(answer -> {
+                    unanswered--;
+                    attempt.answered(answer.status());
+                })
                 .onComplete(done -> request.reset()); // has no effect on an exchange that is complete
     }
 
@@ -94,10 +129,13 @@ final class Delivery {
                 .putHeader("X-Request-Id", call.requestId());
     }
 
-    private Future<Outcome> settle(int number, URI url, Answer answer, int redirects) {
+    private Future<Outcome> settle(OpenAttempt attempt, int number, URI url, Answer answer, int redirects) {
         var status = answer.status();
         if (status >= 200 && status < 300) {
             return Future.succeededFuture(new Outcome.Returned(answer.result(), List.of()));
+        }
+        if (NOT_NOW.contains(status) && destination.idempotent()) {
+            return Future.failedFuture(new Busy(answer));
         }
         if (status != 307 && status != 308) {
             return Future.succeededFuture(refused("status " + status)); // 301, 302, 303 would turn it into a GET
@@ -105,18 +143,20 @@ final class Delivery {
         if (redirects == MAX_REDIRECTS) {
             return Future.succeededFuture(refused("more than %d redirects".formatted(MAX_REDIRECTS)));
         }
-        return redirect(number, url, answer, redirects);
+        return redirect(attempt, number, url, answer, redirects);
     }
 
-    private Future<Outcome> redirect(int number, URI url, Answer answer, int redirects) {
+    private Future<Outcome> redirect(OpenAttempt attempt, int number, URI url, Answer answer, int redirects) {
         var next = answer.location(url);
         if (next == null) {
             return Future.succeededFuture(refused("a redirect without a usable location"));
         }
         var mistake = destination.redirectMistake(url, next);
-        return mistake.isEmpty()
-                ? send(number, next, redirects + 1)
-                : Future.succeededFuture(refused("a redirect " + mistake));
+        if (!mistake.isEmpty()) {
+            return Future.succeededFuture(refused("a redirect " + mistake));
+        }
+        attempt.redirected();
+        return send(attempt, number, next, redirects + 1);
     }
 
     private Future<Outcome> tryAgain(int number, Throwable cause) {
@@ -127,14 +167,20 @@ final class Delivery {
                 number,
                 unanswered,
                 why(cause));
-        var pause = pauseMillis(number);
+        var pause = pauseMillis(number) + (cause instanceof Busy busy ? busy.retryAfterMillis : 0);
         var mayRepeat = unanswered == 0 || destination.idempotent();
-        var inTime = !deadline.hasPassed() && pause < deadline.remainingMillis();
+        var inTime = number < Attempt.MOST && !deadline.hasPassed() && pause < deadline.remainingMillis();
         if (isFinal(cause) || !mayRepeat || !inTime || call.isAborted()) {
-            return Future.succeededFuture(
-                    unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause)));
+            return Future.succeededFuture(given(cause));
         }
         return network.vertx().timer(pause, TimeUnit.MILLISECONDS).compose(unused -> attempt(number + 1));
+    }
+
+    private Outcome given(Throwable cause) {
+        if (cause instanceof Busy) {
+            return refused(why(cause));
+        }
+        return unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause));
     }
 
     /** Neither a forbidden address nor a wrong certificate mends itself within a minute. */
@@ -148,6 +194,9 @@ final class Delivery {
     }
 
     private void breakOff() {
+        if (current != null) {
+            current.breakOff();
+        }
         end.tryComplete(
                 unanswered > 0
                         ? unknown("broken off")

@@ -16,9 +16,9 @@ import java.util.TreeMap;
 
 /**
  * {@code notify_external_system}: a signed webhook (Standard Webhooks) to a destination of the configuration, never to a
- * URL from a model. How a call ends: 2xx returned; any other complete answer refused; nothing sent after tries until the
- * deadline refused; sent without a complete answer unknown, after repeats with the same key if the destination is
- * declared idempotent. Safe to share between event loops.
+ * URL from a model. How a call ends: 2xx returned; any other complete answer refused, after repeats with the same key if
+ * it says "not now" and the destination is declared idempotent; nothing sent after tries until the deadline refused; sent
+ * without a complete answer unknown, after repeats if idempotent. Safe to share between event loops.
  */
 public final class WebhookTool implements Tool {
     static final String NAME = "notify_external_system";

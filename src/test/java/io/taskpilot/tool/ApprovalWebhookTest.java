@@ -106,6 +106,6 @@ class ApprovalWebhookTest {
         var call = new ToolCall("call_1", Agent.EXECUTOR, "create_task", Map.of("title", "Deck"));
         var asked = new RunEvent.ApprovalRequested(
                 ID, ApprovalKind.TOOL_CALL, call, "00", "rule", "reason", "r1", List.of("approver"), Instant.EPOCH);
-        return new ApprovalView(new UUID(0, 2), asked, "pending", Instant.EPOCH, null);
+        return new ApprovalView(new UUID(0, 2), asked, "pending", Instant.EPOCH, null, List.of());
     }
 }

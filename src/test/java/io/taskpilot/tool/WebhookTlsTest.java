@@ -10,6 +10,7 @@ import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
@@ -27,6 +28,7 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -50,6 +52,7 @@ class WebhookTlsTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final List<String> dialled = new CopyOnWriteArrayList<>();
+    private final List<Attempt> attempts = new ArrayList<>();
 
     /** The JDK's own tool: what a test needs of a certificate authority. */
     @BeforeAll
@@ -96,6 +99,7 @@ class WebhookTlsTest {
         assertThat(notify("other.example.test", receiver))
                 .isEqualTo(new Outcome.Refused("could not be delivered: Failed to create SSL connection"));
         assertThat(receiver.received).isEmpty();
+        assertThat(attempts).extracting(Attempt::lack).containsExactly(Attempt.Lack.TLS);
     }
 
     /** The look-up that was judged is the one that is used: a second answer, to whoever would ask again, finds nobody. */
@@ -207,9 +211,11 @@ class WebhookTlsTest {
         var arguments = Map.<String, Object>of("destination", "ops", "message", "done");
         var invocation = new Invocation(new UUID(0, 0), "call_1", "key", "default", arguments, null);
         var call = CallContext.ofRequest("req-1", Deadline.in(Duration.ofSeconds(20)));
-        return Future.<Outcome>future(promise ->
+        var outcome = Future.<Outcome>future(promise ->
                         vertx.runOnContext(unused -> tool.run(invocation, call).onComplete(promise)))
                 .await(30, SECONDS);
+        attempts.addAll(call.attempts());
+        return outcome;
     }
 
     private static Future<List<InetAddress>> lookup(Queue<String> answers) {

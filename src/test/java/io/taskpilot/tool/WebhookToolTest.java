@@ -12,6 +12,8 @@ import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
+import io.taskpilot.run.Attempt.Lack;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -38,6 +40,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -96,6 +99,18 @@ class WebhookToolTest {
                         .put("call_id", "call_1"));
     }
 
+    /** A receiver takes any one signature that it can check, so it may still know the old secret or already the new. */
+    @Test
+    void whileASecretIsRotatedReceiversOfEitherCanCheck() throws Exception {
+        var next = "the secret that comes after it".getBytes(UTF_8);
+        var rotated = new Webhook(URI.create(receiver.url(HOST)), secret(next), secret(SECRET), false, true, timeout);
+
+        assertThat(notify(tool(Map.of("ops", rotated)))).isInstanceOf(Outcome.Returned.class);
+        var request = receiver.received.take();
+        assertThat(request.header("webhook-signature").split(" "))
+                .containsExactly(signature(request, next), signature(request, SECRET));
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {200, 201, 202, 204, 299})
     void successIsReturned(int status) throws Exception {
@@ -105,7 +120,7 @@ class WebhookToolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {300, 301, 302, 303, 304, 400, 401, 404, 409, 429, 500, 502, 503})
+    @ValueSource(ints = {300, 301, 302, 303, 304, 400, 401, 404, 409, 500})
     void anyOtherCompleteAnswerIsARefusalAndNotRepeated(int status) throws Exception {
         idempotent = true;
         receiver.then(request -> request.response()
@@ -115,6 +130,120 @@ class WebhookToolTest {
 
         assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status " + status));
         assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {429, 502, 503, 504})
+    void notNowIsARefusalUnlessTheDestinationIsIdempotent(int status) throws Exception {
+        receiver.thenStatus(status);
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status " + status));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {429, 502, 503, 504})
+    void idempotentDestinationThatSaysNotNowIsAskedAgain(int status) throws Exception {
+        idempotent = true;
+        receiver.thenStatus(status).thenStatus(200);
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(receiver.received)
+                .hasSize(2)
+                .allSatisfy(request -> assertThat(request.header("webhook-id")).isEqualTo(KEY));
+    }
+
+    @Test
+    void receiverIsLeftAloneForAsLongAsItAsks() throws Exception {
+        idempotent = true;
+        receiver.then(request -> request.response()
+                .setStatusCode(503)
+                .putHeader("Retry-After", "1")
+                .end());
+        var call = call(() -> true);
+
+        assertThat(notify(tool("/"), call)).isInstanceOf(Outcome.Returned.class);
+        assertThat(call.attempts()).extracting(Attempt::status).containsExactly(503, 204);
+        assertThat(Duration.between(
+                        call.attempts().get(0).at(), call.attempts().get(1).at()))
+                .isGreaterThanOrEqualTo(Duration.ofSeconds(1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"3600", "999999999999", "Fri, 31 Dec 2100 23:59:59 GMT"})
+    void receiverThatAsksForMoreTimeThanThereIsHasRefused(String retryAfter) throws Exception {
+        idempotent = true;
+        receiver.then(request -> request.response()
+                .setStatusCode(429)
+                .putHeader("Retry-After", retryAfter)
+                .end());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status 429"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void receiverThatIsBusyUntilTheDeadlineHasRefused() throws Exception {
+        idempotent = true;
+        timeout = Duration.ofSeconds(1);
+        IntStream.range(0, 20).forEach(i -> receiver.thenStatus(503));
+        var call = call(() -> true);
+
+        assertThat(notify(tool("/"), call)).isInstanceOf(Outcome.Refused.class);
+        assertThat(call.attempts())
+                .hasSizeGreaterThan(1)
+                .extracting(Attempt::status)
+                .startsWith(503);
+    }
+
+    @Test
+    void receiverThatIsBusyAfterAnUnansweredAttemptLeavesDoubt() throws Exception {
+        idempotent = true;
+        receiver.thenCut()
+                .then(request -> request.response()
+                        .setStatusCode(503)
+                        .putHeader("Retry-After", "3600")
+                        .end());
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(receiver.received).hasSize(2);
+    }
+
+    @Test
+    void everyAttemptIsOnRecord() throws Exception {
+        idempotent = true;
+        receiver.thenCut().thenStatus(503).thenRedirect(307, "/second").thenStatus(200);
+        var call = call(() -> true);
+
+        notify(tool("/"), call);
+
+        assertThat(call.attempts()).extracting(Attempt::lack).containsExactly(Lack.NO_ANSWER, null, null);
+        assertThat(call.attempts()).extracting(Attempt::status).containsExactly(null, 503, 200);
+        assertThat(call.attempts()).extracting(Attempt::redirects).containsExactly(0, 0, 1);
+        assertThat(call.attempts()).allSatisfy(attempt -> {
+            assertThat(attempt.at()).isBetween(Instant.now().minusSeconds(60), Instant.now());
+            assertThat(attempt.durationMs()).isBetween(0L, 60_000L);
+        });
+    }
+
+    private List<@Nullable Lack> lacks(WebhookTool tool, CallContext call) throws Exception {
+        notify(tool, call);
+        assertThat(call.attempts()).isNotEmpty().extracting(Attempt::status).containsOnlyNulls();
+        return call.attempts().stream().map(Attempt::lack).distinct().toList();
+    }
+
+    @Test
+    void attemptSaysHowFarItGot() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        assertThat(lacks(tool("/"), call(() -> false))).containsExactly(Lack.NOT_SENT);
+        assertThat(lacks(tool(Map.of("ops", webhook("http://" + HOST + ":" + closedPort(), true))), call(() -> true)))
+                .containsExactly(Lack.CONNECT);
+        receiver.thenSilence();
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.TIMEOUT);
+        resolver = host -> addresses("169.254.169.254");
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.FORBIDDEN_ADDRESS);
+        resolver = host -> Future.failedFuture(new UnknownHostException(host));
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.LOOKUP);
     }
 
     @Test
@@ -473,6 +602,7 @@ class WebhookToolTest {
         onContext(call::abort);
 
         assertThat(outcome.await(5, SECONDS)).isEqualTo(new Outcome.Unknown("no complete answer: broken off"));
+        assertThat(call.attempts()).extracting(Attempt::lack).containsExactly(Lack.BROKEN_OFF);
         assertThat(closed.await(10, SECONDS)).isTrue();
     }
 
@@ -567,8 +697,11 @@ class WebhookToolTest {
     }
 
     private Webhook webhook(String url, boolean privateAllowed) {
-        var secret = new Secret("whsec_" + Base64.getEncoder().encodeToString(SECRET));
-        return new Webhook(URI.create(url), secret, null, idempotent, privateAllowed, timeout);
+        return new Webhook(URI.create(url), secret(SECRET), null, idempotent, privateAllowed, timeout);
+    }
+
+    private static Secret secret(byte[] key) {
+        return new Secret("whsec_" + Base64.getEncoder().encodeToString(key));
     }
 
     private static CallContext call(BooleanSupplier mayStart) {
@@ -581,8 +714,12 @@ class WebhookToolTest {
     }
 
     private static String signature(Receiver.Received request) throws Exception {
+        return signature(request, SECRET);
+    }
+
+    private static String signature(Receiver.Received request, byte[] key) throws Exception {
         var mac = Mac.getInstance("HmacSHA256");
-        mac.init(new SecretKeySpec(SECRET, "HmacSHA256"));
+        mac.init(new SecretKeySpec(key, "HmacSHA256"));
         var signed = request.header("webhook-id") + "." + request.header("webhook-timestamp") + "."
                 + request.body().toString(UTF_8);
         return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes(UTF_8)));
