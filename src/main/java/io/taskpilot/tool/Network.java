@@ -1,6 +1,7 @@
 package io.taskpilot.tool;
 
 import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.resilience.TimeLimit;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
@@ -63,14 +64,12 @@ record Network(Vertx vertx, HttpClient client, Function<String, Future<List<Inet
      * kinds is not to be trusted. Fails with {@link Forbidden} else.
      */
     Future<List<InetAddress>> permitted(URI url, boolean allowPrivate, long millis) {
-        return resolver.apply(bareHost(url))
-                .timeout(millis, TimeUnit.MILLISECONDS)
-                .compose(addresses -> {
-                    addresses.forEach(address -> refuseForbidden(url, address, allowPrivate));
-                    return addresses.isEmpty()
-                            ? Future.failedFuture(new UnknownHostException(url.getHost()))
-                            : Future.succeededFuture(addresses);
-                });
+        return TimeLimit.of(vertx, millis, resolver.apply(bareHost(url))).compose(addresses -> {
+            addresses.forEach(address -> refuseForbidden(url, address, allowPrivate));
+            return addresses.isEmpty()
+                    ? Future.failedFuture(new UnknownHostException(url.getHost()))
+                    : Future.succeededFuture(addresses);
+        });
     }
 
     private static void refuseForbidden(URI url, InetAddress address, boolean allowPrivate) {

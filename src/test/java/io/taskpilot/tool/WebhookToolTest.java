@@ -618,6 +618,20 @@ class WebhookToolTest {
     }
 
     @Test
+    void verdictOnALookupThatNeverEndsComesBackToTheCallersContext() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        resolver = host -> Promise.<List<InetAddress>>promise().future();
+
+        var same = Future.<Context>future(promise -> context.runOnContext(unused -> tool("/")
+                        .run(invocation("ops"), call(() -> true))
+                        .map(outcome -> Vertx.currentContext())
+                        .onComplete(promise)))
+                .await(10, SECONDS);
+
+        assertThat(same).isSameAs(context);
+    }
+
+    @Test
     void toolNamesItsDestinationsAndIsRepeatableWhereTheyAre() {
         idempotent = true;
         var safe = webhook("https://a.example.org", false);
