@@ -73,6 +73,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -413,11 +414,23 @@ public final class Server {
         var tools = new ArrayList<>(TaskTools.all(reader));
         var destinations = config.tools().webhooks();
         if (!destinations.isEmpty()) {
-            var webhooks = new WebhookTool(vertx, lookups, destinations);
+            var webhooks = configured("", () -> new WebhookTool(vertx, lookups, destinations));
             closer.add("webhooks", CLOSE, webhooks::close);
             tools.add(webhooks);
         }
         return tools;
+    }
+
+    /** @param prefix of the keys that a mistake names, a line each */
+    private static <T> T configured(String prefix, Supplier<T> part) {
+        try {
+            return part.get();
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(String.valueOf(e.getMessage())
+                    .lines()
+                    .map(line -> prefix + line)
+                    .toList());
+        }
     }
 
     /** Tells people of approvals that wait for them, if it is configured where. */
@@ -426,7 +439,8 @@ public final class Server {
         if (webhook == null) {
             return;
         }
-        var sender = new ApprovalWebhook(vertx, lookups, webhook, config.decisions());
+        var sender = configured(
+                "approvals.webhook.", () -> new ApprovalWebhook(vertx, lookups, webhook, config.decisions()));
         closer.add("approval-webhook", CLOSE, sender::close);
         var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
         var id = vertx.deployVerticle(announcer).await();

@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.engine.RunReader.ApprovalView;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
@@ -12,6 +13,10 @@ public interface Announcements {
     /** Pending approvals that are due, at most {@code max}; nobody else gets them before {@code pause} has passed. */
     Future<List<ApprovalView>> take(int max, Duration pause);
 
-    /** People were told. */
-    Future<Void> told(UUID approvalId);
+    /**
+     * Keeps the last {@link Attempt#MOST} attempts to tell people.
+     *
+     * @param told they were: the approval is not due again
+     */
+    Future<Void> tried(UUID approvalId, List<Attempt> attempts, boolean told);
 }

@@ -19,7 +19,10 @@ public final class Announcer extends VerticleBase {
     private static final int AT_A_TIME = 20;
     private static final Duration LONGEST = Duration.ofSeconds(60);
 
-    /** Delivers one announcement; the same approval may be announced again. Fails with what went wrong. */
+    /**
+     * Delivers one announcement, and puts each try on record with the call; the same approval may be announced again.
+     * Fails with what went wrong.
+     */
     @FunctionalInterface
     public interface Sender {
         Future<Void> send(ApprovalView approval, CallContext call);
@@ -73,6 +76,6 @@ public final class Announcer extends VerticleBase {
                     metrics.announced("failed");
                     log.warn("approval not announced approval_id=apr_{} cause={}", id, cause.toString());
                 })
-                .transform((unused, cause) -> cause == null ? announcements.told(id) : Future.succeededFuture());
+                .transform((unused, cause) -> announcements.tried(id, call.attempts(), cause == null));
     }
 }

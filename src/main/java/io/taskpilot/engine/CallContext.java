@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,7 +13,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What every call to the outside carries: how long it may take, whether it may still begin, and how it is broken off.
- * Belongs to one event-loop context; not thread-safe.
+ * Keeps what was tried for it. Belongs to one event-loop context; not thread-safe.
  */
 public final class CallContext {
     private static final Logger log = LoggerFactory.getLogger(CallContext.class);
@@ -21,6 +22,7 @@ public final class CallContext {
     private final Deadline deadline;
     private final BooleanSupplier mayStart;
     private final List<Runnable> aborts = new ArrayList<>();
+    private final List<Attempt> attempts = new ArrayList<>();
     private boolean aborted;
 
     /** @param mayStart the lease that effects need; asked in the event-loop turn of the write */
@@ -43,6 +45,18 @@ public final class CallContext {
         var shorter = new CallContext(requestId, deadline.within(budget), this::mayStart);
         var forget = onAbort(shorter::abort);
         return work.apply(shorter).onComplete(unused -> forget.run());
+    }
+
+    /** Puts a try to reach somebody outside on record; the first {@link Attempt#MOST} are kept. */
+    public void attempted(Attempt attempt) {
+        if (attempts.size() < Attempt.MOST) {
+            attempts.add(attempt);
+        }
+    }
+
+    /** What was tried so far, also by a call that was broken off. */
+    public List<Attempt> attempts() {
+        return List.copyOf(attempts);
     }
 
     /** Sent on as {@code X-Request-Id}, and in every log line. */

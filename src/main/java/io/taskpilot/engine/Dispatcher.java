@@ -3,6 +3,7 @@ package io.taskpilot.engine;
 import io.taskpilot.config.TaskPilotConfig.OnError;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Agent;
+import io.taskpilot.run.Attempt;
 import io.taskpilot.run.CallState;
 import io.taskpilot.run.CallState.Stage;
 import io.taskpilot.run.CanonicalJson;
@@ -192,11 +193,15 @@ public final class Dispatcher {
                 asked.arguments(),
                 asked.tool().equals(Workflow.CREATE_TASK) && Workflow.isReviewed(run, asked) ? run.taskId() : null);
         var began = System.nanoTime();
-        return call.within(left, limited -> bounded(limited, left, tool, invocation))
-                .otherwise(cause -> tool.spec().external()
-                        ? new Tool.Outcome.Unknown(Failure.from(cause).detail())
-                        : new Tool.Outcome.Refused(Failure.from(cause).detail()))
-                .map(outcome -> event(asked, outcome))
+        return call.within(
+                        left,
+                        limited -> bounded(limited, left, tool, invocation)
+                                .otherwise(cause -> tool.spec().external()
+                                        ? new Tool.Outcome.Unknown(
+                                                Failure.from(cause).detail())
+                                        : new Tool.Outcome.Refused(
+                                                Failure.from(cause).detail()))
+                                .map(outcome -> event(asked, outcome, limited.attempts())))
                 .onSuccess(event -> metrics.toolEnded(event, began));
     }
 
@@ -219,14 +224,16 @@ public final class Dispatcher {
         return check == null ? List.of() : check.apply(call.arguments());
     }
 
-    private static RunEvent event(ToolCall call, Tool.Outcome outcome) {
+    private static RunEvent event(ToolCall call, Tool.Outcome outcome, List<Attempt> attempts) {
         if (outcome instanceof Tool.Outcome.Returned returned) {
-            return new RunEvent.ToolCompleted(call.id(), call.tool(), false, returned.result(), returned.changes());
+            return new RunEvent.ToolCompleted(
+                    call.id(), call.tool(), false, returned.result(), returned.changes(), attempts);
         }
         if (outcome instanceof Tool.Outcome.Unknown unknown) {
-            return new RunEvent.ToolOutcomeUnknown(call.id(), call.tool(), unknown.cause());
+            return new RunEvent.ToolOutcomeUnknown(call.id(), call.tool(), unknown.cause(), attempts);
         }
-        return refused(call, ((Tool.Outcome.Refused) outcome).reason());
+        var reason = ((Tool.Outcome.Refused) outcome).reason();
+        return new RunEvent.ToolCompleted(call.id(), call.tool(), true, reason, List.of(), attempts);
     }
 
     static RunEvent refused(ToolCall call, String reason) {

@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Attempt;
 import io.taskpilot.run.Decision;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.Recorded;
@@ -140,13 +141,17 @@ public interface RunReader {
         }
     }
 
-    /** @param answered null while pending */
+    /**
+     * @param answered null while pending
+     * @param announced the last attempts to tell people, oldest first
+     */
     record ApprovalView(
             UUID runId,
             RunEvent.ApprovalRequested asked,
             String status,
             Instant createdAt,
-            @Nullable Answered answered) {}
+            @Nullable Answered answered,
+            List<Attempt> announced) {}
 
     /** How an approval was answered. */
     record Answered(ApprovalAnswer answer, String by, String reason, Instant at) {}

@@ -164,7 +164,8 @@ public final class TraceArchive {
             log.warn("archive does not take objects cause={} because={}", cause, because(cause));
         }
         answers = false;
-        health.degraded(NAME, "does not take objects: traces wait in PostgreSQL");
+        var why = cause instanceof Failure failure ? " (" + failure.detail() + ")" : "";
+        health.degraded(NAME, "does not take objects: traces wait in PostgreSQL" + why);
     }
 
     private static String because(Throwable cause) {

@@ -6,6 +6,7 @@ import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.engine.Runs;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.util.LinkedHashMap;
@@ -140,6 +141,11 @@ final class ApprovalResource {
         json.put("created_at", approval.createdAt().toString());
         json.put("expires_at", asked.expiresAt().toString());
         json.put("answered", approval.answered() == null ? null : json(approval.answered()));
+        json.put(
+                "announcement",
+                Map.of(
+                        "attempts",
+                        approval.announced().stream().map(Attempt::json).toList()));
         return json;
     }
 

@@ -2,6 +2,7 @@ package io.taskpilot.journal;
 
 import io.taskpilot.engine.Announcements;
 import io.taskpilot.engine.RunReader.ApprovalView;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
@@ -24,7 +25,21 @@ public final class PgAnnouncements implements Announcements {
             returning %s
             """.formatted(Rows.APPROVAL);
 
-    private static final String TOLD = "update approvals set announce_at = null where id = $1";
+    private static final String TRIED = """
+            update approvals set
+              announce_at = case when $2 then null else announce_at end,
+              announcement = (
+                select jsonb_agg(kept.attempt order by kept.place)
+                from (
+                  select attempt, place
+                  from jsonb_array_elements(coalesce(announcement, '[]') || $3::text::jsonb)
+                    with ordinality as tries(attempt, place)
+                  order by place desc
+                  limit $4
+                ) as kept
+              )
+            where id = $1
+            """;
 
     private final Database database;
 
@@ -45,9 +60,10 @@ public final class PgAnnouncements implements Announcements {
     }
 
     @Override
-    public Future<Void> told(UUID approvalId) {
+    public Future<Void> tried(UUID approvalId, List<Attempt> attempts, boolean told) {
+        var json = JsonText.encode(attempts.stream().map(Attempt::json).toList());
         return database.shared()
-                .run(TOLD, Tuple.of(approvalId))
+                .run(TRIED, Tuple.of(approvalId, told, json, Attempt.MOST))
                 .recover(PgErrors::failed)
                 .mapEmpty();
     }

@@ -7,6 +7,7 @@ import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.engine.RunReader.TaskView;
 import io.taskpilot.journal.DecisionChain.Link;
 import io.taskpilot.run.ApprovalAnswer;
+import io.taskpilot.run.Attempt;
 import io.taskpilot.run.Decision;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.DecisionType;
@@ -15,6 +16,8 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskProposal;
 import io.taskpilot.run.Usage;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Row;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,7 +38,8 @@ final class Rows {
             """;
 
     static final String APPROVAL =
-            "id, run_id, asked::text as asked, status, created_at, answer, answered_by, reason, answered_at";
+            "id, run_id, asked::text as asked, status, created_at, answer, answered_by, reason, answered_at, "
+                    + "announcement::text as announcement";
 
     static final String TASK = "id, run_id, title, priority, description, status, version, created_at, updated_at";
 
@@ -100,7 +104,17 @@ final class Rows {
                                 ApprovalAnswer.of(answer),
                                 row.getString("answered_by"),
                                 row.getString("reason"),
-                                at(row, "answered_at")));
+                                at(row, "answered_at")),
+                attempts(row.getString("announcement")));
+    }
+
+    private static List<Attempt> attempts(@Nullable String json) {
+        return json == null
+                ? List.of()
+                : new JsonArray(json)
+                        .stream()
+                                .map(one -> Attempt.of(((JsonObject) one).getMap()))
+                                .toList();
     }
 
     static TaskView task(Row row) {

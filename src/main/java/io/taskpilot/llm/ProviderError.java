@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.taskpilot.config.Secret;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Failure.Kind;
+import io.taskpilot.resilience.RetryAfter;
 import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;

@@ -99,11 +99,16 @@ final class EventReader {
                         in.text("tool"),
                         in.flag("error"),
                         in.get("result"),
-                        in.ins("changes").stream().map(EventReader::change).toList());
+                        in.ins("changes").stream().map(EventReader::change).toList(),
+                        attempts(in));
             case "tool.outcome_unknown" ->
-                new RunEvent.ToolOutcomeUnknown(in.text("call_id"), in.text("tool"), in.text("cause"));
+                new RunEvent.ToolOutcomeUnknown(in.text("call_id"), in.text("tool"), in.text("cause"), attempts(in));
             default -> ended(type, in);
         };
+    }
+
+    private static List<Attempt> attempts(In in) {
+        return in.ins("attempts").stream().map(one -> Attempt.of(one.map)).toList();
     }
 
     private static RunEvent ended(String type, In in) {

@@ -2,6 +2,7 @@ package io.taskpilot.run;
 
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -74,8 +75,10 @@ final class EventWriter {
                     e.changes().isEmpty()
                             ? null
                             : e.changes().stream().map(EventWriter::change).toList());
+            out.put("attempts", attempts(e.attempts()));
         } else if (event instanceof RunEvent.ToolOutcomeUnknown e) {
             out.put("call_id", e.callId()).put("tool", e.tool()).put("cause", e.cause());
+            out.put("attempts", attempts(e.attempts()));
         } else if (event instanceof RunEvent.Ended e) {
             out.put("output", e.output() == null ? null : output(e.output()));
             out.put("problem", e.problem() == null ? null : problem(e.problem()));
@@ -140,6 +143,10 @@ final class EventWriter {
                 .put("version", change.version())
                 .put("task", change.task() == null ? null : change.task().arguments())
                 .map;
+    }
+
+    private static @Nullable List<Map<String, Object>> attempts(List<Attempt> attempts) {
+        return attempts.isEmpty() ? null : attempts.stream().map(Attempt::json).toList();
     }
 
     private static Map<String, Object> usage(Usage usage) {

@@ -155,20 +155,43 @@ public sealed interface RunEvent {
      *
      * @param error the tool said no, or the call was malformed; the agent is told
      * @param result a JSON value
+     * @param attempts to reach a receiver outside, by the node that had the answer
      */
     record ToolCompleted(
             String callId,
             String tool,
             boolean error,
             @Nullable Object result,
-            List<TaskChange> changes) implements RunEvent {
+            List<TaskChange> changes,
+            List<Attempt> attempts)
+            implements RunEvent {
         public ToolCompleted {
             changes = List.copyOf(changes);
+            attempts = List.copyOf(attempts);
+        }
+
+        /** Of a call that went nowhere outside. */
+        public ToolCompleted(
+                String callId, String tool, boolean error, @Nullable Object result, List<TaskChange> changes) {
+            this(callId, tool, error, result, changes, List.of());
         }
     }
 
-    /** A started call ended without a complete answer, and may not be repeated. */
-    record ToolOutcomeUnknown(String callId, String tool, String cause) implements RunEvent {}
+    /**
+     * A started call ended without a complete answer, and may not be repeated.
+     *
+     * @param attempts to reach a receiver outside; none are known when the node that made them stopped
+     */
+    record ToolOutcomeUnknown(String callId, String tool, String cause, List<Attempt> attempts) implements RunEvent {
+        public ToolOutcomeUnknown {
+            attempts = List.copyOf(attempts);
+        }
+
+        /** Nothing is known of how it went. */
+        public ToolOutcomeUnknown(String callId, String tool, String cause) {
+            this(callId, tool, cause, List.of());
+        }
+    }
 
     /**
      * The one terminal event.

@@ -3,11 +3,19 @@ package io.taskpilot.tool;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says which addresses a webhook may not go to: a name that an outsider controls must not reach into our network. After
- * the IANA special-purpose address registries; IPv6 is closed but for global unicast.
+ * Says which addresses a webhook may not go to: a name that an outsider controls must not reach into our network.
+ *
+ * <p>After the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 with RFC 8190,
+ * iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry): what they say is not globally
+ * reachable is closed, and so are the few addresses inside such a block that are. IPv6 is closed but for global unicast
+ * (2000::/3, RFC 4291), and multicast (RFC 5771) as well. Beyond them, where clouds keep the metadata of a machine: AWS
+ * and Google in link-local and unique local addresses of their own, Alibaba in 100.64.0.0/10, Azure at a public address,
+ * Oracle and Scaleway in unique local ones.
  */
 final class AddressGuard {
     /** A range, and whether {@code allowPrivate} opens it. */
@@ -32,7 +40,9 @@ final class AddressGuard {
             never("169.254.169.254/32", "metadata"),
             never("100.100.100.200/32", "metadata"),
             never("168.63.129.16/32", "metadata"),
-            never("fd00:ec2::254/128", "metadata"),
+            never("fd00:42::42/128", "metadata"),
+            never("fd00:c1::a9fe:a9fe/128", "metadata"),
+            never("fd00:ec2::/32", "metadata"), // AWS: also credentials of pods, time, names
             never("fd20:ce::254/128", "metadata"),
             never("0.0.0.0/8", "unspecified"),
             ifPrivate("10.0.0.0/8", "private"),
@@ -62,7 +72,16 @@ final class AddressGuard {
     private static final byte[] GLOBAL_UNICAST = {0x20};
     private static final byte[] NAT64 = {0x00, 0x64, (byte) 0xff, (byte) 0x9b, 0, 0, 0, 0, 0, 0, 0, 0};
 
+    /** Names under which clouds answer with credentials; their addresses are refused as well, wherever they lead. */
+    private static final Set<String> METADATA_NAMES = Set.of(
+            "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com");
+
     private AddressGuard() {}
+
+    /** Whether the name, in any case, with or without the dot of the root, is that of a metadata service. */
+    static boolean isMetadataName(String host) {
+        return METADATA_NAMES.contains(host.toLowerCase(Locale.ROOT).replaceFirst("\\.$", ""));
+    }
 
     /** What kind of address it is, when a webhook may not go there; null when it may. */
     static @Nullable String refusal(InetAddress address, boolean allowPrivate) {

@@ -2,12 +2,15 @@ package io.taskpilot.tool;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.taskpilot.resilience.RetryAfter;
 import io.taskpilot.run.StorableText;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -15,10 +18,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * A complete answer of a receiver.
  *
+ * @param retryAfter how long the receiver wants to be left alone; zero when it does not say
  * @param body as much of it as was read
  * @param cut more of it was there
  */
-record Answer(int status, @Nullable String redirectedTo, String body, boolean cut) {
+record Answer(int status, @Nullable String redirectedTo, Duration retryAfter, String body, boolean cut) {
     private static final int MAX_BYTES = 64 * 1024;
     private static final int MAX_CHARS = 4 * 1024;
 
@@ -44,7 +48,8 @@ record Answer(int status, @Nullable String redirectedTo, String body, boolean cu
         var text = StorableText.clean(body.toString(UTF_8));
         var kept = StorableText.cut(text, MAX_CHARS);
         var cut = more || kept.length() < text.length();
-        return new Answer(response.statusCode(), response.getHeader("Location"), kept, cut);
+        var retryAfter = RetryAfter.of(response.headers(), Instant.now());
+        return new Answer(response.statusCode(), response.getHeader("Location"), retryAfter, kept, cut);
     }
 
     /** What the agent is told. */

@@ -14,7 +14,6 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.util.List;
 
 /**
  * Announces approvals by a signed webhook, {@code approval.requested} as Standard Webhooks has it. What would run is not
@@ -24,7 +23,7 @@ import java.util.List;
 public final class ApprovalWebhook implements Announcer.Sender {
     private static final int LONGEST_ARGUMENTS = 4_000;
 
-    private final Delivery.Network network;
+    private final Network network;
     private final Destination destination;
     private final Decisions decisions;
 
@@ -33,8 +32,12 @@ public final class ApprovalWebhook implements Announcer.Sender {
      * @throws IllegalArgumentException for a destination that may not be
      */
     public ApprovalWebhook(Vertx vertx, BlockingIo blocking, Webhook webhook, Decisions decisions) {
+        this(Network.open(vertx, blocking), webhook, decisions);
+    }
+
+    ApprovalWebhook(Network network, Webhook webhook, Decisions decisions) {
+        this.network = network;
         this.decisions = decisions;
-        network = Delivery.Network.open(vertx, blocking);
         destination = Destination.of(webhook);
     }
 
@@ -42,7 +45,7 @@ public final class ApprovalWebhook implements Announcer.Sender {
     @Override
     public Future<Void> send(ApprovalView approval, CallContext call) {
         var id = "apr_" + approval.asked().approvalId();
-        return new Delivery(network, destination, List.of(destination), id, body(id, approval), call)
+        return new Delivery(network, destination, id, body(id, approval), call)
                 .run()
                 .compose(outcome -> outcome instanceof Outcome.Returned
                         ? Future.succeededFuture()

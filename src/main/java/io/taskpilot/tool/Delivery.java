@@ -2,77 +2,47 @@ package io.taskpilot.tool;
 
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Outcome;
-import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
-import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpClient;
-import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
-import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.PoolOptions;
-import io.vertx.core.http.RequestOptions;
-import io.vertx.core.net.SocketAddress;
-import java.net.InetAddress;
 import java.net.URI;
 import java.security.cert.CertificateException;
 import java.time.Instant;
-import java.util.Collection;
 import java.util.List;
-import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One call of a webhook: its attempts, redirects, and how it ends. Lives on the context of the call.
+ * One call of a webhook: its attempts, redirects, and how it ends. Lives on the context of the call, where each attempt
+ * is put on record.
  *
  * <p>What an attempt proves: a failure before the request was written proves that it had no effect; a complete answer
- * proves what it says; anything in between proves nothing.
+ * proves what it says; anything in between proves nothing. What was not sent may be tried again, and to an idempotent
+ * destination also what was not answered, or with "not now". The pauses grow and are jittered, are at least what the
+ * receiver asks for, and none of them reaches beyond the deadline.
  */
 final class Delivery {
-    /** What all deliveries share. */
-    record Network(Vertx vertx, HttpClient client, Function<String, Future<List<InetAddress>>> resolver) {
-        private static final int MAX_CONNECTIONS = 256;
-        private static final int MAX_WAITING = 1024;
-        private static final long HANDSHAKE_SECONDS = 5;
-
-        static Network open(Vertx vertx, BlockingIo blocking) {
-            return open(vertx, clientOptions(), host -> blocking.run(() -> List.of(InetAddress.getAllByName(host))));
-        }
-
-        static Network open(
-                Vertx vertx, HttpClientOptions options, Function<String, Future<List<InetAddress>>> resolver) {
-            var pool = new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING);
-            return new Network(vertx, vertx.createHttpClient(options, pool), resolver);
-        }
-
-        /**
-         * A connection for each request: one that was kept open could break under the next request, and leave its
-         * outcome unknown for nothing. Nothing is followed or unpacked unasked.
-         */
-        static HttpClientOptions clientOptions() {
-            return new HttpClientOptions()
-                    .setKeepAlive(false)
-                    .setVerifyHost(true)
-                    .setSslHandshakeTimeout(HANDSHAKE_SECONDS)
-                    .setSslHandshakeTimeoutUnit(TimeUnit.SECONDS);
-        }
-    }
-
-    /** A reason not to try again. */
-    private static final class Forbidden extends RuntimeException {
+    /** A complete answer that says "not now", of a destination that may be asked again. */
+    private static final class Busy extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        Forbidden(String reason) {
-            super(reason, null, false, false);
+        private final long retryAfterMillis;
+
+        Busy(Answer answer) {
+            super("status " + answer.status(), null, false, false);
+            retryAfterMillis = answer.retryAfter().toMillis();
         }
     }
+
+    /** The receiver, or a proxy before it, is overloaded or not there. */
+    private static final Set<Integer> NOT_NOW = Set.of(429, 502, 503, 504);
 
     private static final int MAX_REDIRECTS = 3;
     private static final long MAX_CONNECT_MILLIS = 5_000;
@@ -82,25 +52,18 @@ final class Delivery {
 
     private final Network network;
     private final Destination destination;
-    private final Collection<Destination> configured;
     private final String key;
     private final Buffer body;
     private final CallContext call;
     private final Deadline deadline;
     private final Promise<Outcome> end = Promise.promise();
     private @Nullable HttpClientRequest open;
+    private @Nullable OpenAttempt current;
     private int unanswered;
 
-    Delivery(
-            Network network,
-            Destination destination,
-            Collection<Destination> configured,
-            String key,
-            Buffer body,
-            CallContext call) {
+    Delivery(Network network, Destination destination, String key, Buffer body, CallContext call) {
         this.network = network;
         this.destination = destination;
-        this.configured = configured;
         this.key = key;
         this.body = body;
         this.call = call;
@@ -114,53 +77,29 @@ final class Delivery {
     }
 
     private Future<Outcome> attempt(int number) {
-        return send(number, destination.url(), destination.allowPrivate(), 0).recover(cause -> tryAgain(number, cause));
-    }
-
-    private Future<Outcome> send(int number, URI url, boolean allowPrivate, int redirects) {
-        return addresses(url, allowPrivate)
-                .map(checked -> checked.get((number - 1) % checked.size()))
-                .compose(address -> network.client().request(options(url, address)))
-                .compose(this::exchange)
-                .compose(answer -> settle(number, url, answer, redirects));
-    }
-
-    /** All addresses of the host, of which every one must be permitted: else the name is not to be trusted. */
-    private Future<List<InetAddress>> addresses(URI url, boolean allowPrivate) {
-        return network.resolver()
-                .apply(bareHost(url))
-                .timeout(connectMillis(), TimeUnit.MILLISECONDS)
-                .map(addresses -> {
-                    addresses.forEach(address -> refuseForbidden(url, address, allowPrivate));
-                    return addresses;
-                });
-    }
-
-    private static void refuseForbidden(URI url, InetAddress address, boolean allowPrivate) {
-        var kind = AddressGuard.refusal(address, allowPrivate);
-        if (kind != null) {
-            throw new Forbidden("%s has a forbidden address (%s)".formatted(url.getHost(), kind));
+        if (call.isAborted()) {
+            return Future.failedFuture("broken off"); // what came of the call has been said already
         }
+        var attempt = new OpenAttempt(call::attempted);
+        current = attempt;
+        return send(attempt, number, destination.url(), 0)
+                .andThen((outcome, cause) -> attempt.end(cause))
+                .recover(cause -> tryAgain(number, cause));
     }
 
-    /** Connects to the very address that was checked; the name remains that of Host, SNI and the certificate. */
-    private RequestOptions options(URI url, InetAddress address) {
-        var ssl = url.getScheme().equalsIgnoreCase("https");
-        var port = url.getPort() >= 0 ? url.getPort() : ssl ? 443 : 80;
-        var path = url.getRawPath() == null || url.getRawPath().isEmpty() ? "/" : url.getRawPath();
-        return new RequestOptions()
-                .setMethod(HttpMethod.POST)
-                .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
-                .setHost(url.getHost())
-                .setPort(port)
-                .setSsl(ssl)
-                .setURI(url.getRawQuery() == null ? path : path + "?" + url.getRawQuery())
-                .setFollowRedirects(false)
-                .setConnectTimeout(connectMillis());
+    private Future<Outcome> send(OpenAttempt attempt, int number, URI url, int redirects) {
+        return network.permitted(url, destination.allowPrivate(), connectMillis())
+                .compose(addresses -> {
+                    attempt.lookedUp();
+                    return network.connect(url, addresses.get((number - 1) % addresses.size()), connectMillis());
+                })
+                .compose(request -> exchange(attempt, request))
+                .compose(answer -> settle(attempt, number, url, answer, redirects));
     }
 
     /** The lease is asked in the event-loop turn of the write, with the connection in hand. */
-    private Future<Answer> exchange(HttpClientRequest request) {
+    private Future<Answer> exchange(OpenAttempt attempt, HttpClientRequest request) {
+        attempt.connected();
         request.exceptionHandler(cause -> log.debug("webhook request ended key={} cause={}", key, why(cause)));
         if (!call.mayStart() || deadline.hasPassed()) {
             request.reset();
@@ -169,10 +108,14 @@ final class Delivery {
         sign(request);
         open = request;
         unanswered++;
+        attempt.sent();
         return request.send(body)
                 .compose(Answer::read)
                 .timeout(deadline.remainingMillis(), TimeUnit.MILLISECONDS)
-                .onSuccess(answer -> unanswered--)
+                .onSuccess(answer -> {
+                    unanswered--;
+                    attempt.answered(answer.status());
+                })
                 .onComplete(done -> request.reset()); // has no effect on an exchange that is complete
     }
 
@@ -186,10 +129,13 @@ final class Delivery {
                 .putHeader("X-Request-Id", call.requestId());
     }
 
-    private Future<Outcome> settle(int number, URI url, Answer answer, int redirects) {
+    private Future<Outcome> settle(OpenAttempt attempt, int number, URI url, Answer answer, int redirects) {
         var status = answer.status();
         if (status >= 200 && status < 300) {
             return Future.succeededFuture(new Outcome.Returned(answer.result(), List.of()));
+        }
+        if (NOT_NOW.contains(status) && destination.idempotent()) {
+            return Future.failedFuture(new Busy(answer));
         }
         if (status != 307 && status != 308) {
             return Future.succeededFuture(refused("status " + status)); // 301, 302, 303 would turn it into a GET
@@ -197,23 +143,20 @@ final class Delivery {
         if (redirects == MAX_REDIRECTS) {
             return Future.succeededFuture(refused("more than %d redirects".formatted(MAX_REDIRECTS)));
         }
-        return redirect(number, url, answer, redirects);
+        return redirect(attempt, number, url, answer, redirects);
     }
 
-    private Future<Outcome> redirect(int number, URI url, Answer answer, int redirects) {
+    private Future<Outcome> redirect(OpenAttempt attempt, int number, URI url, Answer answer, int redirects) {
         var next = answer.location(url);
         if (next == null) {
             return Future.succeededFuture(refused("a redirect without a usable location"));
         }
-        var owner = configured.stream().filter(known -> known.hasHost(next)).findFirst();
-        if (owner.isEmpty()) {
-            return Future.succeededFuture(refused("a redirect to a host that is no destination"));
+        var mistake = destination.redirectMistake(url, next);
+        if (!mistake.isEmpty()) {
+            return Future.succeededFuture(refused("a redirect " + mistake));
         }
-        var allowPrivate = destination.allowPrivate() && owner.get().allowPrivate();
-        var mistake = Destination.mistake(next, allowPrivate);
-        return mistake.isEmpty()
-                ? send(number, next, allowPrivate, redirects + 1)
-                : Future.succeededFuture(refused("a redirect to a URL with " + mistake));
+        attempt.redirected();
+        return send(attempt, number, next, redirects + 1);
     }
 
     private Future<Outcome> tryAgain(int number, Throwable cause) {
@@ -224,20 +167,26 @@ final class Delivery {
                 number,
                 unanswered,
                 why(cause));
-        var pause = pauseMillis(number);
+        var pause = pauseMillis(number) + (cause instanceof Busy busy ? busy.retryAfterMillis : 0);
         var mayRepeat = unanswered == 0 || destination.idempotent();
-        var inTime = !deadline.hasPassed() && pause < deadline.remainingMillis();
+        var inTime = number < Attempt.MOST && !deadline.hasPassed() && pause < deadline.remainingMillis();
         if (isFinal(cause) || !mayRepeat || !inTime || call.isAborted()) {
-            return Future.succeededFuture(
-                    unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause)));
+            return Future.succeededFuture(given(cause));
         }
         return network.vertx().timer(pause, TimeUnit.MILLISECONDS).compose(unused -> attempt(number + 1));
+    }
+
+    private Outcome given(Throwable cause) {
+        if (cause instanceof Busy) {
+            return refused(why(cause));
+        }
+        return unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause));
     }
 
     /** Neither a forbidden address nor a wrong certificate mends itself within a minute. */
     private static boolean isFinal(Throwable failure) {
         for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof Forbidden || cause instanceof CertificateException) {
+            if (cause instanceof Network.Forbidden || cause instanceof CertificateException) {
                 return true;
             }
         }
@@ -245,6 +194,9 @@ final class Delivery {
     }
 
     private void breakOff() {
+        if (current != null) {
+            current.breakOff();
+        }
         end.tryComplete(
                 unanswered > 0
                         ? unknown("broken off")
@@ -276,10 +228,5 @@ final class Delivery {
 
     private long connectMillis() {
         return Math.min(MAX_CONNECT_MILLIS, deadline.remainingMillis());
-    }
-
-    /** Without the brackets of an IPv6 literal. */
-    private static String bareHost(URI url) {
-        return url.getHost().toLowerCase(Locale.ROOT).replaceAll("^\\[|]$", "");
     }
 }

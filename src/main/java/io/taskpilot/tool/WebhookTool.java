@@ -16,16 +16,16 @@ import java.util.TreeMap;
 
 /**
  * {@code notify_external_system}: a signed webhook (Standard Webhooks) to a destination of the configuration, never to a
- * URL from a model. How a call ends: 2xx returned; any other complete answer refused; nothing sent after tries until the
- * deadline refused; sent without a complete answer unknown, after repeats with the same key if the destination is
- * declared idempotent. Safe to share between event loops.
+ * URL from a model. How a call ends: 2xx returned; any other complete answer refused, after repeats with the same key if
+ * it says "not now" and the destination is declared idempotent; nothing sent after tries until the deadline refused; sent
+ * without a complete answer unknown, after repeats if idempotent. Safe to share between event loops.
  */
 public final class WebhookTool implements Tool {
     static final String NAME = "notify_external_system";
 
     private final Spec spec;
     private final Map<String, Destination> destinations;
-    private final Delivery.Network network;
+    private final Network network;
 
     /**
      * Made only when there is a destination: without one the tool is not offered.
@@ -33,10 +33,10 @@ public final class WebhookTool implements Tool {
      * @throws IllegalArgumentException with every mistake in the destinations, a line each
      */
     public WebhookTool(Vertx vertx, BlockingIo blocking, Map<String, Webhook> webhooks) {
-        this(Delivery.Network.open(vertx, blocking), destinations(webhooks));
+        this(Network.open(vertx, blocking), destinations(webhooks));
     }
 
-    WebhookTool(Delivery.Network network, Map<String, Destination> destinations) {
+    WebhookTool(Network network, Map<String, Destination> destinations) {
         if (destinations.isEmpty()) {
             throw new IllegalArgumentException("no webhook is configured");
         }
@@ -62,8 +62,7 @@ public final class WebhookTool implements Tool {
         if (destination == null) {
             return Future.succeededFuture(new Outcome.Refused("no such destination"));
         }
-        return new Delivery(network, destination, destinations.values(), invocation.key(), body(invocation), call)
-                .run();
+        return new Delivery(network, destination, invocation.key(), body(invocation), call).run();
     }
 
     /** Closes the connections; calls under way fail. */

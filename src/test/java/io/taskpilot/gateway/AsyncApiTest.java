@@ -11,6 +11,7 @@ import io.taskpilot.run.Agent;
 import io.taskpilot.run.AgentAnswer;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.ApprovalKind;
+import io.taskpilot.run.Attempt;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.PolicyVerdict;
@@ -61,6 +62,10 @@ import org.junit.jupiter.api.Test;
 final class AsyncApiTest {
     private static final String SCHEMAS = "#/components/schemas/";
     private static final UUID ID = UUID.fromString("01900000-0000-7000-8000-000000000001");
+    private static final List<Attempt> ATTEMPTS = Stream.concat(
+                    Stream.of(new Attempt(Instant.EPOCH, 3, 2, 200, null)),
+                    Arrays.stream(Attempt.Lack.values()).map(lack -> new Attempt(Instant.EPOCH, 3, 0, null, lack)))
+            .toList();
     private static final TaskProposal TASK = new TaskProposal("Prepare the deck", "high", "");
 
     private final JsonObject file = parse();
@@ -281,7 +286,9 @@ final class AsyncApiTest {
                         List.of(
                                 new TaskChange(TaskChange.Kind.CREATE, ID, 0, TASK),
                                 new TaskChange(TaskChange.Kind.DELETE, ID, 3, null))),
-                new RunEvent.ToolOutcomeUnknown("call_1", "webhook", "its node stopped")));
+                new RunEvent.ToolCompleted("call_1", "webhook", false, Map.of("status", 200), List.of(), ATTEMPTS),
+                new RunEvent.ToolOutcomeUnknown("call_1", "webhook", "its node stopped"),
+                new RunEvent.ToolOutcomeUnknown("call_1", "webhook", "no complete answer", ATTEMPTS)));
         answers()
                 .forEach(answer -> samples.add(
                         new RunEvent.AgentCompleted(Agent.EXECUTOR, 2, answer, new Usage(10, 5, 0.001), "p", "m")));

@@ -327,7 +327,7 @@ final class MemoryRuns implements Runs, RunReader {
         if (answer != null && answer.answer() == ApprovalAnswer.EXPIRED) {
             status = "expired";
         }
-        return new ApprovalView(runId, asked, status, Instant.EPOCH, answer);
+        return new ApprovalView(runId, asked, status, Instant.EPOCH, answer, List.of());
     }
 
     @Override

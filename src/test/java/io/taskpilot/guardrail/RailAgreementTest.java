@@ -3,6 +3,7 @@ package io.taskpilot.guardrail;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.OnDocker;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Guardrails;
 import io.taskpilot.engine.Guardrails.Verdict;
@@ -21,6 +22,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 
 /** From the same files the embedded rails and a real NeMo Guardrails server say the same of every text. */
 class RailAgreementTest {
@@ -30,8 +32,8 @@ class RailAgreementTest {
     private static NemoGuardrails nemo;
 
     @BeforeAll
-    static void start() throws Exception {
-        var url = RealNemo.shared();
+    static void start(TestInfo test) throws Exception {
+        var url = OnDocker.Engine.isAskedBy(test) ? ContainerNemo.start() : RealNemo.shared();
         vertx = Vertx.vertx();
         embedded = EmbeddedGuardrails.load(EmbeddedGuardrailsTest.SHIPPED, new BlockingIo(vertx));
         nemo = new NemoGuardrails(vertx, url, LONGEST, false, new HealthRegistry(), new Metrics("1", "abc"));

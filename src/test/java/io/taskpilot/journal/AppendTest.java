@@ -36,13 +36,14 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 
 class AppendTest {
     private static JournalFixture fixture;
 
     @BeforeAll
-    static void open() {
-        fixture = new JournalFixture();
+    static void open(TestInfo test) {
+        fixture = new JournalFixture(test);
         fixture.register();
     }
 

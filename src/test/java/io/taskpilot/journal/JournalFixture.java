@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import io.taskpilot.OnDocker;
 import io.taskpilot.engine.Journal.Creation;
 import io.taskpilot.run.Agent;
 import io.taskpilot.run.AgentAnswer;
@@ -31,6 +32,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.TestInfo;
 
 /** A journal on a database of its own, and the events of a run to fill it with. */
 final class JournalFixture implements AutoCloseable {
@@ -46,6 +48,11 @@ final class JournalFixture implements AutoCloseable {
 
     JournalFixture() {
         this(TestPostgres.database());
+    }
+
+    /** On the kind of server that the test's class is for. */
+    JournalFixture(TestInfo test) {
+        this(OnDocker.Engine.isAskedBy(test) ? ContainerPostgres.database() : TestPostgres.database());
     }
 
     JournalFixture(PostgresAddress address) {

@@ -28,6 +28,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 
 class OwnershipTest {
     private JournalFixture one;
@@ -35,8 +36,8 @@ class OwnershipTest {
     private long made = System.currentTimeMillis();
 
     @BeforeEach
-    void open() {
-        one = new JournalFixture();
+    void open(TestInfo test) {
+        one = new JournalFixture(test);
         two = one.another();
     }
 

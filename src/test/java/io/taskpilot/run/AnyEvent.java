@@ -35,9 +35,11 @@ public final class AnyEvent {
                                 texts(),
                                 flags(),
                                 json().injectNull(0.1),
-                                changes().list().ofMaxSize(2))
+                                changes().list().ofMaxSize(2),
+                                attempts().list().ofMaxSize(3))
                         .as(RunEvent.ToolCompleted::new),
-                combine(texts(), texts(), texts()).as(RunEvent.ToolOutcomeUnknown::new),
+                combine(texts(), texts(), texts(), attempts().list().ofMaxSize(3))
+                        .as(RunEvent.ToolOutcomeUnknown::new),
                 ended());
     }
 
@@ -127,6 +129,16 @@ public final class AnyEvent {
     private static Arbitrary<TaskChange> changes() {
         return combine(Arbitraries.of(TaskChange.Kind.class), ids(), numbers(), tasks().injectNull(0.3))
                 .as(TaskChange::new);
+    }
+
+    private static Arbitrary<Attempt> attempts() {
+        return combine(
+                        instants(),
+                        numbers(),
+                        Arbitraries.integers().between(0, 3),
+                        Arbitraries.integers().between(100, 599).injectNull(0.5),
+                        Arbitraries.of(Attempt.Lack.class).injectNull(0.5))
+                .as((at, ms, redirects, status, lack) -> new Attempt(at, ms, redirects, status, lack));
     }
 
     private static Arbitrary<ToolCall> calls() {

@@ -18,7 +18,11 @@ class AddressGuardTest {
         "100.100.100.200, metadata",
         "168.63.129.16, metadata",
         "fd00:ec2::254, metadata",
+        "fd00:ec2::23, metadata",
+        "fd00:ec2:ffff::1, metadata",
         "fd20:ce::254, metadata",
+        "fd00:42::42, metadata",
+        "fd00:c1::a9fe:a9fe, metadata",
         "169.254.0.1, link-local",
         "169.254.255.255, link-local",
         "192.0.0.8, reserved",
@@ -35,9 +39,12 @@ class AddressGuardTest {
         "::, unspecified",
         "fe80::1, link-local",
         "febf::1, link-local",
+        "fe80::1%1, link-local",
+        "fe80::a9fe:a9fe, link-local",
         "fec0::1, not global",
         "ff02::1, multicast",
         "2001::1, reserved",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2, reserved",
         "2001:10::1, reserved",
         "2001:1ff:ffff::1, reserved",
         "2001:db8::1, documentation",
@@ -74,6 +81,7 @@ class AddressGuardTest {
         "::1, loopback",
         "fc00::1, private",
         "fdff:ffff::1, private",
+        "fd00:ec3::1, private",
         "::ffff:127.0.0.1, loopback",
         "::ffff:10.1.2.3, private",
         "64:ff9b::10.1.2.3, private",
@@ -118,6 +126,20 @@ class AddressGuardTest {
     void publicAddressIsPermitted(String address) throws Exception {
         assertThat(AddressGuard.refusal(InetAddress.getByName(address), false)).isNull();
         assertThat(AddressGuard.refusal(InetAddress.getByName(address), true)).isNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "metadata.google.internal",
+                "Metadata.Google.Internal.",
+                "metadata.goog",
+                "instance-data.ec2.internal",
+                "metadata.tencentyun.com"
+            })
+    void metadataServiceIsKnownByName(String host) {
+        assertThat(AddressGuard.isMetadataName(host)).isTrue();
+        assertThat(AddressGuard.isMetadataName("x" + host)).isFalse();
     }
 
     @Test

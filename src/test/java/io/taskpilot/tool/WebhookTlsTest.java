@@ -10,17 +10,32 @@ import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.PfxOptions;
+import io.vertx.core.net.SocketAddress;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
 import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -33,7 +48,11 @@ class WebhookTlsTest {
     @TempDir
     static Path directory;
 
+    private static final String PUBLIC = "93.184.215.14";
+
     private final Vertx vertx = Vertx.vertx();
+    private final List<String> dialled = new CopyOnWriteArrayList<>();
+    private final List<Attempt> attempts = new ArrayList<>();
 
     /** The JDK's own tool: what a test needs of a certificate authority. */
     @BeforeAll
@@ -80,6 +99,68 @@ class WebhookTlsTest {
         assertThat(notify("other.example.test", receiver))
                 .isEqualTo(new Outcome.Refused("could not be delivered: Failed to create SSL connection"));
         assertThat(receiver.received).isEmpty();
+        assertThat(attempts).extracting(Attempt::lack).containsExactly(Attempt.Lack.TLS);
+    }
+
+    /** The look-up that was judged is the one that is used: a second answer, to whoever would ask again, finds nobody. */
+    @Test
+    void nameThatIsPublicAtTheFirstLookupAndPrivateAtTheNextReachesThePublicAddress() throws Exception {
+        var receiver = receiver();
+        var answers = new ConcurrentLinkedQueue<>(List.of(PUBLIC, "127.0.0.1", "169.254.169.254"));
+
+        assertThat(notify(strict(receiver), answers, detour(receiver))).isInstanceOf(Outcome.Returned.class);
+        assertThat(dialled).containsExactly(PUBLIC + ":" + receiver.port());
+        assertThat(answers).hasSize(2);
+    }
+
+    @Test
+    void nameThatTurnedPrivateBeforeARepeatIsRefusedAndNotDialled() throws Exception {
+        var receiver = receiver();
+        var answers = new ConcurrentLinkedQueue<>(List.of(PUBLIC, "127.0.0.1"));
+
+        assertThat(notify(strict(receiver), answers, options -> options.setServer(closedPort())))
+                .isEqualTo(new Outcome.Refused(
+                        "could not be delivered: hooks.example.test has a forbidden address (loopback)"));
+        assertThat(dialled).containsExactly(PUBLIC + ":" + receiver.port());
+        assertThat(receiver.received).isEmpty();
+    }
+
+    @Test
+    void nameThatTurnsPrivateAtARedirectIsRefusedAndNotDialled() throws Exception {
+        var receiver = receiver().thenRedirect(307, "/second");
+        var answers = new ConcurrentLinkedQueue<>(List.of(PUBLIC, "10.0.0.1"));
+
+        assertThat(notify(strict(receiver), answers, detour(receiver)))
+                .isEqualTo(new Outcome.Refused(
+                        "could not be delivered: hooks.example.test has a forbidden address (private)"));
+        assertThat(dialled).hasSize(1);
+    }
+
+    @Test
+    void redirectFromHttpsToHttpIsRefusedThoughHttpIsPermitted() throws Exception {
+        var receiver = receiver();
+        receiver.thenRedirect(308, "http://hooks.example.test:" + receiver.port() + "/");
+
+        assertThat(notify("hooks.example.test", receiver))
+                .isEqualTo(new Outcome.Refused("a redirect from https to http"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void redirectFromHttpToHttpsOfTheSameHostIsFollowed() throws Exception {
+        var plain = new Receiver(vertx, new HttpServerOptions()).thenRedirect(308, "https://hooks.example.test/");
+        var receiver = receiver();
+        var answers = new ConcurrentLinkedQueue<>(List.of("127.0.0.1", "127.0.0.1"));
+        var url = "http://hooks.example.test:" + plain.port() + "/";
+
+        assertThat(notify(webhook(url, true), answers, options -> {
+                    if (options.getPort() == 443) {
+                        options.setServer(address(receiver.port()));
+                    }
+                }))
+                .isInstanceOf(Outcome.Returned.class);
+        assertThat(dialled).containsExactly("127.0.0.1:" + plain.port(), "127.0.0.1:443");
+        assertThat(receiver.received.take().sni()).isEqualTo("hooks.example.test");
     }
 
     private Receiver receiver() throws Exception {
@@ -88,20 +169,74 @@ class WebhookTlsTest {
     }
 
     private Outcome notify(String host, Receiver receiver) throws Exception {
+        var url = "https://" + host + ":" + receiver.port() + "/";
+        return notify(webhook(url, true), new ConcurrentLinkedQueue<>(List.of("127.0.0.1")), options -> {});
+    }
+
+    private static Webhook strict(Receiver receiver) {
+        return webhook("https://hooks.example.test:" + receiver.port() + "/", false);
+    }
+
+    private static Webhook webhook(String url, boolean allowPrivate) {
         var secret = new Secret("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        var url = URI.create("https://" + host + ":" + receiver.port() + "/");
-        var destinations = WebhookTool.destinations(
-                Map.of("ops", new Webhook(url, secret, null, false, true, Duration.ofSeconds(20))));
-        var address = List.of(InetAddress.getLoopbackAddress());
-        var options = Delivery.Network.clientOptions().setTrustOptions(pfx());
-        var network = Delivery.Network.open(vertx, options, unused -> Future.succeededFuture(address));
-        var tool = new WebhookTool(network, destinations);
+        return new Webhook(URI.create(url), secret, null, false, allowPrivate, Duration.ofSeconds(20));
+    }
+
+    /** What was to go to a public address comes to the receiver. */
+    private static Consumer<RequestOptions> detour(Receiver receiver) {
+        return options -> options.setServer(address(receiver.port()));
+    }
+
+    private static SocketAddress address(int port) {
+        return SocketAddress.inetSocketAddress(port, "127.0.0.1");
+    }
+
+    private static SocketAddress closedPort() {
+        try (var socket = new ServerSocket(0)) {
+            return address(socket.getLocalPort());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * @param answers of the resolver, one a look-up
+     * @param onTheWay may lead a connection elsewhere, once what was dialled is noted
+     */
+    private Outcome notify(Webhook webhook, Queue<String> answers, Consumer<RequestOptions> onTheWay) throws Exception {
+        var options = Network.clientOptions().setTrustOptions(pfx());
+        var real = Network.open(vertx, options, host -> lookup(answers));
+        var network = new Network(vertx, noting(real.client(), onTheWay), real.resolver());
+        var tool = new WebhookTool(network, WebhookTool.destinations(Map.of("ops", webhook)));
         var arguments = Map.<String, Object>of("destination", "ops", "message", "done");
         var invocation = new Invocation(new UUID(0, 0), "call_1", "key", "default", arguments, null);
         var call = CallContext.ofRequest("req-1", Deadline.in(Duration.ofSeconds(20)));
-        return Future.<Outcome>future(promise ->
+        var outcome = Future.<Outcome>future(promise ->
                         vertx.runOnContext(unused -> tool.run(invocation, call).onComplete(promise)))
                 .await(30, SECONDS);
+        attempts.addAll(call.attempts());
+        return outcome;
+    }
+
+    private static Future<List<InetAddress>> lookup(Queue<String> answers) {
+        try {
+            return Future.succeededFuture(List.of(InetAddress.getByName(answers.remove())));
+        } catch (UnknownHostException e) {
+            return Future.failedFuture(e);
+        }
+    }
+
+    /** The real client, at whose door is noted where it is told to connect. */
+    private HttpClient noting(HttpClient real, Consumer<RequestOptions> onTheWay) {
+        InvocationHandler handler = (proxy, method, args) -> {
+            if (method.getName().equals("request") && args[0] instanceof RequestOptions options) {
+                dialled.add(String.valueOf(options.getServer()));
+                onTheWay.accept(options);
+            }
+            return method.invoke(real, args);
+        };
+        var loader = HttpClient.class.getClassLoader();
+        return (HttpClient) Proxy.newProxyInstance(loader, new Class<?>[] {HttpClient.class}, handler);
     }
 
     private static PfxOptions pfx() {

@@ -12,6 +12,8 @@ import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.run.Attempt;
+import io.taskpilot.run.Attempt.Lack;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -38,10 +40,12 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WebhookToolTest {
@@ -95,6 +99,18 @@ class WebhookToolTest {
                         .put("call_id", "call_1"));
     }
 
+    /** A receiver takes any one signature that it can check, so it may still know the old secret or already the new. */
+    @Test
+    void whileASecretIsRotatedReceiversOfEitherCanCheck() throws Exception {
+        var next = "the secret that comes after it".getBytes(UTF_8);
+        var rotated = new Webhook(URI.create(receiver.url(HOST)), secret(next), secret(SECRET), false, true, timeout);
+
+        assertThat(notify(tool(Map.of("ops", rotated)))).isInstanceOf(Outcome.Returned.class);
+        var request = receiver.received.take();
+        assertThat(request.header("webhook-signature").split(" "))
+                .containsExactly(signature(request, next), signature(request, SECRET));
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {200, 201, 202, 204, 299})
     void successIsReturned(int status) throws Exception {
@@ -104,7 +120,7 @@ class WebhookToolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {300, 301, 302, 303, 304, 400, 401, 404, 409, 429, 500, 502, 503})
+    @ValueSource(ints = {300, 301, 302, 303, 304, 400, 401, 404, 409, 500})
     void anyOtherCompleteAnswerIsARefusalAndNotRepeated(int status) throws Exception {
         idempotent = true;
         receiver.then(request -> request.response()
@@ -114,6 +130,120 @@ class WebhookToolTest {
 
         assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status " + status));
         assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {429, 502, 503, 504})
+    void notNowIsARefusalUnlessTheDestinationIsIdempotent(int status) throws Exception {
+        receiver.thenStatus(status);
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status " + status));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {429, 502, 503, 504})
+    void idempotentDestinationThatSaysNotNowIsAskedAgain(int status) throws Exception {
+        idempotent = true;
+        receiver.thenStatus(status).thenStatus(200);
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class);
+        assertThat(receiver.received)
+                .hasSize(2)
+                .allSatisfy(request -> assertThat(request.header("webhook-id")).isEqualTo(KEY));
+    }
+
+    @Test
+    void receiverIsLeftAloneForAsLongAsItAsks() throws Exception {
+        idempotent = true;
+        receiver.then(request -> request.response()
+                .setStatusCode(503)
+                .putHeader("Retry-After", "1")
+                .end());
+        var call = call(() -> true);
+
+        assertThat(notify(tool("/"), call)).isInstanceOf(Outcome.Returned.class);
+        assertThat(call.attempts()).extracting(Attempt::status).containsExactly(503, 204);
+        assertThat(Duration.between(
+                        call.attempts().get(0).at(), call.attempts().get(1).at()))
+                .isGreaterThanOrEqualTo(Duration.ofSeconds(1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"3600", "999999999999", "Fri, 31 Dec 2100 23:59:59 GMT"})
+    void receiverThatAsksForMoreTimeThanThereIsHasRefused(String retryAfter) throws Exception {
+        idempotent = true;
+        receiver.then(request -> request.response()
+                .setStatusCode(429)
+                .putHeader("Retry-After", retryAfter)
+                .end());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("status 429"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void receiverThatIsBusyUntilTheDeadlineHasRefused() throws Exception {
+        idempotent = true;
+        timeout = Duration.ofSeconds(1);
+        IntStream.range(0, 20).forEach(i -> receiver.thenStatus(503));
+        var call = call(() -> true);
+
+        assertThat(notify(tool("/"), call)).isInstanceOf(Outcome.Refused.class);
+        assertThat(call.attempts())
+                .hasSizeGreaterThan(1)
+                .extracting(Attempt::status)
+                .startsWith(503);
+    }
+
+    @Test
+    void receiverThatIsBusyAfterAnUnansweredAttemptLeavesDoubt() throws Exception {
+        idempotent = true;
+        receiver.thenCut()
+                .then(request -> request.response()
+                        .setStatusCode(503)
+                        .putHeader("Retry-After", "3600")
+                        .end());
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(receiver.received).hasSize(2);
+    }
+
+    @Test
+    void everyAttemptIsOnRecord() throws Exception {
+        idempotent = true;
+        receiver.thenCut().thenStatus(503).thenRedirect(307, "/second").thenStatus(200);
+        var call = call(() -> true);
+
+        notify(tool("/"), call);
+
+        assertThat(call.attempts()).extracting(Attempt::lack).containsExactly(Lack.NO_ANSWER, null, null);
+        assertThat(call.attempts()).extracting(Attempt::status).containsExactly(null, 503, 200);
+        assertThat(call.attempts()).extracting(Attempt::redirects).containsExactly(0, 0, 1);
+        assertThat(call.attempts()).allSatisfy(attempt -> {
+            assertThat(attempt.at()).isBetween(Instant.now().minusSeconds(60), Instant.now());
+            assertThat(attempt.durationMs()).isBetween(0L, 60_000L);
+        });
+    }
+
+    private List<@Nullable Lack> lacks(WebhookTool tool, CallContext call) throws Exception {
+        notify(tool, call);
+        assertThat(call.attempts()).isNotEmpty().extracting(Attempt::status).containsOnlyNulls();
+        return call.attempts().stream().map(Attempt::lack).distinct().toList();
+    }
+
+    @Test
+    void attemptSaysHowFarItGot() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        assertThat(lacks(tool("/"), call(() -> false))).containsExactly(Lack.NOT_SENT);
+        assertThat(lacks(tool(Map.of("ops", webhook("http://" + HOST + ":" + closedPort(), true))), call(() -> true)))
+                .containsExactly(Lack.CONNECT);
+        receiver.thenSilence();
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.TIMEOUT);
+        resolver = host -> addresses("169.254.169.254");
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.FORBIDDEN_ADDRESS);
+        resolver = host -> Future.failedFuture(new UnknownHostException(host));
+        assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.LOOKUP);
     }
 
     @Test
@@ -186,16 +316,56 @@ class WebhookToolTest {
                         new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (metadata)"));
     }
 
+    /** Policy allowed one destination, by its name; that one must not choose another. */
     @Test
-    void redirectToAnotherDestinationNeedsBothToAllowPrivateAddresses() throws Exception {
-        receiver.thenRedirect(307, "http://strict.example.test:" + receiver.port() + "/");
-        var strict = webhook("https://strict.example.test/", false);
-        var tool = tool(Map.of("ops", webhook(receiver.url(HOST), true), "strict", strict));
+    void redirectToAnotherDestinationIsRefused() throws Exception {
+        receiver.thenRedirect(307, "http://other.example.test:" + receiver.port() + "/");
+        var other = webhook("http://other.example.test:" + receiver.port() + "/", true);
+        var tool = tool(Map.of("ops", webhook(receiver.url(HOST), true), "other", other));
 
-        assertThat(notify(tool))
+        assertThat(notify(tool)).isEqualTo(new Outcome.Refused("a redirect to another host"));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "http://169.254.169.254/latest, to another host",
+        "http://[::1]/, to another host",
+        "http://hooks.example.test./, to another host",
+        "http://2130706433/, to another host",
+        "http://127.1/, without a usable location",
+        "ftp://hooks.example.test/, to a URL with scheme 'ftp'",
+        "gopher://hooks.example.test:6379/, to a URL with scheme 'gopher'",
+        "file:///etc/passwd, without a usable location",
+        "http://user:pass@hooks.example.test/, to a URL with user and password",
+        "http://hooks.example.test:6379/, to another port",
+        "http://hooks.example.test/, to another port",
+        "http://hooks.example.test:0/, to a URL with port 0",
+        "http://hooks.example.test:70000/, to a URL with port 70000",
+        "https://hooks.example.test:8443/, to another port"
+    })
+    void redirectThatLeadsAstrayIsRefused(String location, String why) throws Exception {
+        receiver.thenRedirect(307, location);
+
+        assertThat(notify(tool("/")))
                 .isInstanceOfSatisfying(
                         Outcome.Refused.class,
-                        refused -> assertThat(refused.reason()).contains("scheme 'http'"));
+                        refused -> assertThat(refused.reason()).startsWith("a redirect " + why));
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"[::1], ::1", "127.0.0.1, 127.0.0.1", "HOOKS.example.test., hooks.example.test."})
+    void hostIsLookedUpAsItIsWritten(String host, String asked) throws Exception {
+        var lookups = new CopyOnWriteArrayList<String>();
+        resolver = name -> {
+            lookups.add(name);
+            return addresses("127.0.0.1");
+        };
+
+        assertThat(notify(tool(Map.of("ops", webhook(receiver.url(host), true)))))
+                .isInstanceOf(Outcome.Returned.class);
+        assertThat(lookups).containsExactly(asked);
     }
 
     @Test
@@ -242,6 +412,26 @@ class WebhookToolTest {
 
         assertThat(notify(tool("/"))).isInstanceOf(Outcome.Returned.class); // no resolver knows a .test name
         assertThat(lookups).containsExactly(HOST);
+    }
+
+    @Test
+    void everyAttemptLooksUpOnceAndJudgesAnew() throws Exception {
+        idempotent = true;
+        var lookups = new AtomicInteger();
+        resolver = host -> addresses(lookups.getAndIncrement() == 0 ? "127.0.0.1" : "169.254.169.254");
+        receiver.thenCut();
+
+        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(lookups).hasValue(2);
+        assertThat(receiver.received).hasSize(1);
+    }
+
+    @Test
+    void nameWithoutAnAddressIsNotSentTo() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        resolver = host -> Future.succeededFuture(List.of());
+
+        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("could not be delivered: " + HOST));
     }
 
     @Test
@@ -412,11 +602,26 @@ class WebhookToolTest {
         onContext(call::abort);
 
         assertThat(outcome.await(5, SECONDS)).isEqualTo(new Outcome.Unknown("no complete answer: broken off"));
+        assertThat(call.attempts()).extracting(Attempt::lack).containsExactly(Lack.BROKEN_OFF);
         assertThat(closed.await(10, SECONDS)).isTrue();
     }
 
     @Test
     void verdictComesBackToTheCallersContext() throws Exception {
+        var same = Future.<Context>future(promise -> context.runOnContext(unused -> tool("/")
+                        .run(invocation("ops"), call(() -> true))
+                        .map(outcome -> Vertx.currentContext())
+                        .onComplete(promise)))
+                .await(10, SECONDS);
+
+        assertThat(same).isSameAs(context);
+    }
+
+    @Test
+    void verdictOnALookupThatNeverEndsComesBackToTheCallersContext() throws Exception {
+        timeout = Duration.ofSeconds(1);
+        resolver = host -> Promise.<List<InetAddress>>promise().future();
+
         var same = Future.<Context>future(promise -> context.runOnContext(unused -> tool("/")
                         .run(invocation("ops"), call(() -> true))
                         .map(outcome -> Vertx.currentContext())
@@ -500,15 +705,17 @@ class WebhookToolTest {
     }
 
     private WebhookTool tool(Map<String, Webhook> webhooks) {
-        var options = Delivery.Network.clientOptions();
+        var options = Network.clientOptions();
         return new WebhookTool(
-                Delivery.Network.open(vertx, options, host -> resolver.apply(host)),
-                WebhookTool.destinations(webhooks));
+                Network.open(vertx, options, host -> resolver.apply(host)), WebhookTool.destinations(webhooks));
     }
 
     private Webhook webhook(String url, boolean privateAllowed) {
-        var secret = new Secret("whsec_" + Base64.getEncoder().encodeToString(SECRET));
-        return new Webhook(URI.create(url), secret, null, idempotent, privateAllowed, timeout);
+        return new Webhook(URI.create(url), secret(SECRET), null, idempotent, privateAllowed, timeout);
+    }
+
+    private static Secret secret(byte[] key) {
+        return new Secret("whsec_" + Base64.getEncoder().encodeToString(key));
     }
 
     private static CallContext call(BooleanSupplier mayStart) {
@@ -521,8 +728,12 @@ class WebhookToolTest {
     }
 
     private static String signature(Receiver.Received request) throws Exception {
+        return signature(request, SECRET);
+    }
+
+    private static String signature(Receiver.Received request, byte[] key) throws Exception {
         var mac = Mac.getInstance("HmacSHA256");
-        mac.init(new SecretKeySpec(SECRET, "HmacSHA256"));
+        mac.init(new SecretKeySpec(key, "HmacSHA256"));
         var signed = request.header("webhook-id") + "." + request.header("webhook-timestamp") + "."
                 + request.body().toString(UTF_8);
         return "v1," + Base64.getEncoder().encodeToString(mac.doFinal(signed.getBytes(UTF_8)));

@@ -1,4 +1,4 @@
-package io.taskpilot.llm;
+package io.taskpilot.resilience;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.taskpilot.llm;
+package io.taskpilot.resilience;
 
 import io.vertx.core.MultiMap;
 import java.time.DateTimeException;
@@ -8,14 +8,14 @@ import java.time.format.DateTimeFormatter;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** How long a provider asks to be left alone: {@code Retry-After} (RFC 9110), or OpenAI's {@code retry-after-ms}. */
-final class RetryAfter {
+/** How long a server asks to be left alone: {@code Retry-After} (RFC 9110), or OpenAI's {@code retry-after-ms}. */
+public final class RetryAfter {
     private static final Pattern DIGITS = Pattern.compile("[0-9]{1,12}");
 
     private RetryAfter() {}
 
     /** Zero when the headers do not say, or say nonsense. */
-    static Duration of(MultiMap headers, Instant now) {
+    public static Duration of(MultiMap headers, Instant now) {
         var millis = digits(headers.get("retry-after-ms"));
         if (millis != null) {
             return Duration.ofMillis(millis);

@@ -1,0 +1,6 @@
+package io.taskpilot.guardrail;
+
+import io.taskpilot.OnDocker;
+
+@OnDocker
+class RailAgreementContainerTest extends RailAgreementTest {}
