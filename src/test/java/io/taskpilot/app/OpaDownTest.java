@@ -65,7 +65,8 @@ class OpaDownTest {
         outage.through(how, opa, () -> {
             // a verdict from before counts for a second
             Outage.until(
-                    Duration.ofSeconds(30), () -> guarded.user().send("GET", "/v1/tasks", null).statusCode() == 503);
+                    Duration.ofSeconds(30),
+                    () -> guarded.user().send("GET", "/v1/tasks", null).statusCode() == 503);
             Outage.assertProblem(outage.submit(), "policy-unavailable", 503);
             Outage.assertProblem(guarded.user().send("GET", "/v1/runs", null), "policy-unavailable", 503);
         });
