@@ -1,6 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.engine.Journal.IdempotencyKey;
+import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
@@ -170,21 +171,30 @@ public final class Engine implements Runs {
     @Override
     public Future<Void> answer(UUID approvalId, Answer answer) {
         return reader.approval(approvalId).compose(approval -> {
-            var first = approval.answered();
-            if (first != null) {
-                return Future.failedFuture(
-                        first.answer() == ApprovalAnswer.EXPIRED
-                                ? Failure.of(Failure.Kind.GONE, "caller-approval-expired", "expired at " + first.at())
-                                : Approvals.alreadyAnswered("%s by %s at %s"
-                                        .formatted(first.answer().word(), first.by(), first.at())));
+            if (approval.answered() != null) {
+                return Future.failedFuture(settled(approval));
             }
             return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer, dispatcher::mistakes))
                     .onSuccess(unused -> {
                         metrics.answered(approval, answer.answer());
                         signals.claimable();
                     })
-                    .mapEmpty();
+                    .<Void>mapEmpty()
+                    .recover(cause -> cause instanceof Journal.LostRun // another answer came first, and the run goes on
+                            ? reader.approval(approvalId).compose(now -> Future.failedFuture(settled(now)))
+                            : Future.failedFuture(cause));
         });
+    }
+
+    private static Failure settled(ApprovalView approval) {
+        var first = approval.answered();
+        if (first == null) {
+            return Approvals.alreadyAnswered("see the approval");
+        }
+        return first.answer() == ApprovalAnswer.EXPIRED
+                ? Failure.of(Failure.Kind.GONE, "caller-approval-expired", "expired at " + first.at())
+                : Approvals.alreadyAnswered(
+                        "%s by %s at %s".formatted(first.answer().word(), first.by(), first.at()));
     }
 
     @Override

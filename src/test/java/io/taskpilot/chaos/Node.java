@@ -27,7 +27,10 @@ final class Node implements AutoCloseable {
     /** As a JVM ends on SIGTERM, once its hooks are done. */
     private static final int STOPPED_IN_ORDER = 143;
 
-    private static final Duration START = Duration.ofSeconds(60);
+    /** Also where PostgreSQL is away for most of it. */
+    private static final Duration START = Duration.ofMinutes(4);
+
+    private static final Duration START_TRY = Duration.ofSeconds(60);
     private static final String MARK = "chaos: ";
 
     /** Which processes, of all times, drove as this node in the node table. */
@@ -82,7 +85,7 @@ final class Node implements AutoCloseable {
         var deadline = System.nanoTime() + START.toNanos();
         while (System.nanoTime() - deadline < 0) {
             var starting = launch();
-            if (await(() -> url != null || !starting.isAlive(), START) && url != null) {
+            if (await(() -> url != null || !starting.isAlive(), START_TRY) && url != null) {
                 healthySince = Instant.now();
                 return;
             }

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
@@ -332,9 +333,32 @@ class ManyNodesTest {
 
     @Test
     void anAnswerThatACancelOvertookIsTooLate() throws Exception {
+        var owner = node(DIRECT, this::unsure);
+        var late = lateAnswer(owner, this::unsure);
+
+        owner.engine.cancel(runId(), "key-2").await(20, SECONDS);
+
+        assertThat(late.call()).isEqualTo("caller-approval-expired");
+    }
+
+    @Test
+    void anAnswerThatAnotherOvertookIsToldSoThoughTheRunGoesOn() throws Exception {
+        Agents agents = (agent, run, offered, call) -> agent == Agent.EXECUTOR
+                ? Promise.<Agents.Reply>promise().future() // so that somebody owns the run
+                : unsure(agent, run, offered, call);
+        var owner = node(DIRECT, agents);
+        var late = lateAnswer(owner, agents);
+
+        owner.engine.answer(approvalId(), approve("key-2")).await(20, SECONDS);
+        await("the run goes on", () -> count("runs where owner is not null").equals("1"));
+
+        assertThat(late.call()).isEqualTo("caller-approval-answered");
+    }
+
+    /** Has a run wait for a person, and an answer held up on another node; gives what becomes of it once let go. */
+    private Callable<String> lateAnswer(TestNode owner, Agents agents) throws Exception {
         var answering = new Gate();
         var reached = new AtomicInteger();
-        var owner = node(DIRECT, this::unsure);
         var other = node(
                 (method, arguments, go) -> {
                     if (!method.equals("appendUnowned")) {
@@ -343,31 +367,28 @@ class ManyNodesTest {
                     reached.incrementAndGet();
                     return answering.pass(go);
                 },
-                this::unsure);
-        var asked =
-                (RunEvent.ApprovalRequested) owner
-                        .follow(
-                                owner.submit(TestNode.request()),
-                                event -> event.event() instanceof RunEvent.ApprovalRequested)
-                        .stream()
-                        .map(Recorded::event)
-                        .filter(RunEvent.ApprovalRequested.class::isInstance)
-                        .findFirst()
-                        .orElseThrow();
+                agents);
+        owner.follow(owner.submit(TestNode.request()), event -> event.event() instanceof RunEvent.ApprovalRequested);
         answering.shut();
-        var answer = other.engine.answer(
-                asked.approvalId(),
-                new Runs.Answer(ApprovalAnswer.APPROVE, "", null, null, "key-1", List.of("approver"), true));
+        var answer = other.engine.answer(approvalId(), approve("key-1"));
         await("the approval was pending", () -> reached.get() == 1);
+        return () -> {
+            answering.open();
+            return answer.transform((unused, cause) -> Future.succeededFuture(((Failure) cause).slug()))
+                    .await(20, SECONDS);
+        };
+    }
 
-        var run = TestPostgres.query(address, "select id from runs");
-        owner.engine.cancel(UUID.fromString(run), "key-2").await(20, SECONDS);
-        answering.open();
+    private static Runs.Answer approve(String by) {
+        return new Runs.Answer(ApprovalAnswer.APPROVE, "", null, null, by, List.of("approver"), true);
+    }
 
-        assertThat(answer.transform((unused, cause) -> Future.succeededFuture(cause))
-                        .await(20, SECONDS))
-                .isInstanceOfSatisfying(
-                        Failure.class, failure -> assertThat(failure.slug()).isEqualTo("caller-approval-expired"));
+    private UUID runId() {
+        return UUID.fromString(TestPostgres.query(address, "select id from runs"));
+    }
+
+    private UUID approvalId() {
+        return UUID.fromString(TestPostgres.query(address, "select id from approvals"));
     }
 
     @Test
