@@ -15,6 +15,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -308,12 +309,13 @@ final class IngressTest {
                     () -> asked.stream().anyMatch(input -> text(input, "route").equals("unsubscribe")));
             slow.complete(ALLOW);
 
-            var refs = List.of(socket.next(), socket.next());
+            var frames = new ArrayList<>(List.of(socket.next()));
+            while (!frames.get(frames.size() - 1).path("id").asText().equals("2")) {
+                frames.add(socket.next()); // the run's events come between the two
+            }
+            assertThat(frames.get(0).path("op").asText()).isEqualTo("ack");
             // the other way round, there would be no subscription to end
-            assertThat(refs)
-                    .allSatisfy(frame -> assertThat(frame.path("op").asText())
-                            .as(frame.toString())
-                            .isEqualTo("ack"));
+            assertThat(frames.get(frames.size() - 1).path("op").asText()).isEqualTo("ack");
         }
     }
 
