@@ -1,5 +1,3 @@
 -- Which store has the trace of an archived run; null where an earlier version did not say. It may have been the disk of
 -- one node.
 alter table runs add column archive_store text;
-
-create index runs_archive_store on runs (archive_store, id) where archived_at is not null;
