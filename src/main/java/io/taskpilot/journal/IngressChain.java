@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -56,8 +57,12 @@ public final class IngressChain implements IngressLog {
             "select id, hash from decisions where chain_id = $1 and position between $2 and $3 order by position";
 
     private final Database database;
+    private final Lane lane;
     private final DecisionChain chain;
     private final Supplier<@Nullable UUID> node;
+    /** Stands in for the node's: a process that drives no runs registers none, and denies callers all the same. */
+    private final UUID process = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
+
     private final GroupCommit<PendingDecision> writer;
     private final AtomicInteger pending = new AtomicInteger();
     /** Of the writer's event loop, like the links. */
@@ -68,12 +73,14 @@ public final class IngressChain implements IngressLog {
     /** A chain, and what it is for. */
     private record Day(UUID chainId, UUID node, LocalDate date) {}
 
+    /** @param node this process's, null while it has none */
     IngressChain(
             Database database,
             DecisionChain chain,
             Supplier<@Nullable UUID> node,
             BiConsumer<Integer, Duration> measured) {
         this.database = database;
+        this.lane = database.dedicated();
         this.chain = chain;
         this.node = node;
         this.writer = new GroupCommit<>(database, measured, this::send);
@@ -127,7 +134,7 @@ public final class IngressChain implements IngressLog {
     private Future<RowSet<Row>> insert(Day day, List<PendingDecision> rows) {
         var json = new JsonArray();
         rows.forEach(row -> json.add(DecisionRow.of(row.link())));
-        return database.shared().run(INSERT, Tuple.of(day.chainId(), json, day.node(), day.date()));
+        return lane.run(INSERT, Tuple.of(day.chainId(), json, day.node(), day.date()));
     }
 
     /** Links what was not sent before; a batch that was, keeps its places. */
@@ -147,10 +154,7 @@ public final class IngressChain implements IngressLog {
 
     private Day current(Instant now) {
         var date = LocalDate.ofInstant(now, ZoneOffset.UTC);
-        var self = node.get();
-        if (self == null) {
-            throw new IllegalStateException("a decision before this node is registered");
-        }
+        var self = Objects.requireNonNullElse(node.get(), process);
         var day = today;
         if (day == null || !day.date().equals(date) || !day.node().equals(self)) {
             day = new Day(Ids.at(now.toEpochMilli(), ThreadLocalRandom.current()), self, date);
@@ -166,8 +170,7 @@ public final class IngressChain implements IngressLog {
      */
     private Future<Boolean> areThere(UUID chainId, List<PendingDecision> rows) {
         var first = rows.get(0).link().position();
-        return database.shared()
-                .run(WHAT_HAPPENED, Tuple.of(chainId, first, first + rows.size() - 1))
+        return lane.run(WHAT_HAPPENED, Tuple.of(chainId, first, first + rows.size() - 1))
                 .map(found -> {
                     var i = 0;
                     for (var row : found) {

@@ -210,8 +210,7 @@ public final class PgJournal implements Journal {
     }
 
     /**
-     * The chain of this node's decisions that belong to no run; to be closed by the caller. Usable once this node is
-     * registered.
+     * The chain of this node's decisions that belong to no run; to be closed by the caller.
      *
      * @param measured told of each batch that was written: its rows, and how long it took
      */

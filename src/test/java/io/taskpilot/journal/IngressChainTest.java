@@ -144,6 +144,31 @@ class IngressChainTest {
         assertThat(verified()).isEqualTo(new Verification(3, 5, List.of()));
     }
 
+    @Test
+    void aProcessThatRegistersNoNodeHasAChainAllTheSame() {
+        var gateway = chain(direct);
+        await(Future.all(gateway.record(denial("one")), gateway.record(denial("two"))));
+        gateway.close();
+
+        assertThat(verified()).isEqualTo(new Verification(1, 2, List.of()));
+        assertThat(query("select count(*) from decision_chains c where not exists"
+                        + " (select from nodes n where n.id = c.node)"))
+                .isEqualTo("1");
+    }
+
+    @Test
+    void itWaitsBehindNoReader() {
+        var readers = IntStream.range(0, JournalFixture.POOL)
+                .mapToObj(i -> fixture.database.shared().run("select pg_sleep(2)"))
+                .toList();
+
+        record(1);
+
+        assertThat(readers).noneMatch(Future::isComplete);
+        assertThat(fixture.database.isWell()).isTrue();
+        await(Future.join(readers));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiterString = "=>",
