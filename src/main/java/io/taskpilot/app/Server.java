@@ -377,11 +377,15 @@ public final class Server {
             return http.close();
         });
         use("opa", "OPA server at " + url.getAuthority());
-        engine.warmUp(WARM_UP)
-                .onSuccess(revision -> log.info("policy answers revision={}", revision))
-                .otherwiseEmpty() // the engine has logged why, and goes on asking
-                .await();
-        return engine;
+        return configured("", () -> {
+            var answer = asksIngress() ? engine.warmUpWithIngress(WARM_UP) : engine.warmUp(WARM_UP);
+            answer.onSuccess(revision -> log.info("policy answers revision={}", revision))
+                    .recover(error -> error instanceof IllegalArgumentException
+                            ? Future.failedFuture(error)
+                            : Future.succeededFuture()) // the engine has logged why, and goes on asking
+                    .await();
+            return engine;
+        });
     }
 
     private static void warnOfAllow(String direction, TaskPilotConfig.OnError onError) {

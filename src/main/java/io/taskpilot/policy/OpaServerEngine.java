@@ -51,6 +51,19 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
             Map.of(),
             "principal",
             Map.of("id", "", "roles", List.of()));
+    private static final Map<String, Object> NO_CALLER = Map.of(
+            "method",
+            "GET",
+            "route",
+            "/v1/runs",
+            "principal",
+            Map.of("id", "probe", "roles", List.of(), "scopes", List.of()),
+            "tenant",
+            "probe",
+            "auth_mode",
+            "none",
+            "environment",
+            "probe");
 
     private final Vertx vertx;
     private final Context probes;
@@ -59,6 +72,9 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
     private final HealthRegistry health;
     private final Breaker breaker;
     private final AtomicBoolean probing = new AtomicBoolean();
+    /** It owes an answer about the API: until it gives one, no other answer makes it well. */
+    private volatile boolean owesIngress;
+
     private volatile boolean closed;
 
     /**
@@ -92,11 +108,15 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
 
     @Override
     public Future<PolicyVerdict> admit(Map<String, Object> input, CallContext call) {
+        return admit(input, call, longest);
+    }
+
+    private Future<PolicyVerdict> admit(Map<String, Object> input, CallContext call, Duration budget) {
         return ask(
                 INGRESS,
                 input,
                 call,
-                longest,
+                budget,
                 served -> PolicyAnswer.admission(served.result()).withDecisionId(served.decisionId()));
     }
 
@@ -108,6 +128,17 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
         return probe(budget).map(PolicyVerdict::revision);
     }
 
+    /**
+     * As {@link #warmUp}, with the rule about the API.
+     *
+     * @return fails with an {@link IllegalArgumentException} that says what mends it when the server has the policy
+     *     without that rule
+     */
+    public Future<String> warmUpWithIngress(Duration budget) {
+        owesIngress = true;
+        return probe(budget).map(PolicyVerdict::revision);
+    }
+
     /** Ends the probes; what is asked after that is still answered. */
     public void close() {
         closed = true;
@@ -115,7 +146,21 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
 
     private Future<PolicyVerdict> probe(Duration budget) {
         var call = CallContext.ofRequest("probe", Deadline.in(budget));
-        return ask(DECISION, NO_CALL, call, budget, OpaServerEngine::verdict);
+        return ask(DECISION, NO_CALL, call, budget, OpaServerEngine::verdict)
+                .compose(verdict -> owesIngress
+                        ? admit(NO_CALLER, call, budget)
+                                .recover(OpaServerEngine::withoutIngress)
+                                .map(verdict)
+                        : Future.succeededFuture(verdict));
+    }
+
+    /** A server that is about to load its policy has no rule at all, so one with the other rule lacks this one. */
+    private static Future<PolicyVerdict> withoutIngress(Throwable cause) {
+        return Future.failedFuture(
+                PolicyAnswer.isUndefined(cause)
+                        ? new IllegalArgumentException("opa.url: the server's policy has no taskpilot/ingress/decision;"
+                                + " give it ingress.rego of conf/policy, or set policy.ingress to none")
+                        : cause);
     }
 
     private static PolicyVerdict verdict(PolicyAnswer.Served served) {
@@ -137,8 +182,8 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
                 .map(OpaServerEngine::ok)
                 .map(PolicyAnswer::ofServer)
                 .map(read)
-                .onSuccess(unused -> health.up(NAME, "answers"))
-                .onFailure(unused -> failed(call))
+                .onSuccess(unused -> answered(path))
+                .onFailure(unused -> failed(path, call))
                 .recover(PolicyAnswer::none);
     }
 
@@ -156,9 +201,21 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
         return reply.body();
     }
 
-    private void failed(CallContext call) {
+    private void answered(String path) {
+        if (path.equals(INGRESS)) {
+            owesIngress = false;
+        }
+        if (!owesIngress) {
+            health.up(NAME, "answers");
+        }
+    }
+
+    private void failed(String path, CallContext call) {
         if (call.isAborted()) {
             return;
+        }
+        if (path.equals(INGRESS)) {
+            owesIngress = true;
         }
         health.down(NAME, "gives no verdict: runs fail or wait");
         if (probing.compareAndSet(false, true)) {

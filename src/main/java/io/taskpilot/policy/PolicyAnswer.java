@@ -25,6 +25,8 @@ import org.slf4j.LoggerFactory;
 final class PolicyAnswer {
     private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
     static final String UNAVAILABLE = "policy-unavailable";
+    private static final String NO_VERDICT = "policy gave no verdict: ";
+    private static final String UNDEFINED = "the rule is undefined";
 
     private static final Pattern DECISION_ID = Pattern.compile("[A-Za-z0-9._:-]{1,100}");
     private static final long MAX_TTL_SECONDS = 365L * 24 * 60 * 60;
@@ -113,7 +115,12 @@ final class PolicyAnswer {
     }
 
     static Failure unreadable(String detail) {
-        return Failure.of(Failure.Kind.UNAVAILABLE, UNAVAILABLE, "policy gave no verdict: " + detail);
+        return Failure.of(Failure.Kind.UNAVAILABLE, UNAVAILABLE, NO_VERDICT + detail);
+    }
+
+    /** Of a failure: somebody answered, who has no such rule or no value for it. */
+    static boolean isUndefined(Throwable cause) {
+        return cause instanceof Failure failure && failure.detail().equals(NO_VERDICT + UNDEFINED);
     }
 
     private static JsonNode parse(String answer) {
@@ -127,7 +134,7 @@ final class PolicyAnswer {
     private static JsonNode defined(JsonNode answer) {
         var result = answer.get("result");
         if (result == null || result.isNull()) {
-            throw unreadable("the rule is undefined");
+            throw unreadable(UNDEFINED);
         }
         return result;
     }

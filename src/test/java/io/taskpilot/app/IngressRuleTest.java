@@ -1,8 +1,10 @@
 package io.taskpilot.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.Secret;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.policy.RealOpa;
@@ -73,22 +75,75 @@ class IngressRuleTest {
 
     @Test
     void anOpaServerKeepsOutWhomTheRuleNames() throws Exception {
-        var opa = RealOpa.installedOrSkip();
-        var port = RealOpa.unusedPort();
-        var started = opa.serve(directory.resolve("conf/policy"), port, directory.resolve("opa.log"));
-        process = started;
-        RealOpa.awaitHealthy(started, port);
-
-        keepsOut(Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + port, "TASKPILOT_POLICY_TIMEOUT", "2s"));
+        keepsOut(serve(directory.resolve("conf/policy")));
     }
 
-    private void keepsOut(Map<String, String> engine) throws Exception {
-        var settings = new HashMap<>(engine);
-        settings.put("TASKPILOT_CONF_DIR", directory.resolve("conf").toString());
+    @Test
+    void aServerThatOnlyTakesCallsRecordsWhomItDenies() throws Exception {
+        var reader = ApiKeys.make(SECRET);
+        var entry = "- {id: bob, prefix: %s, hash: %s, roles: [], scopes: [\"decisions:read\"]}\n";
+        Files.writeString(directory.resolve("keys.yaml"), entry.formatted(reader.prefix(), reader.hash()));
+        var settings = settings(Path.of("conf"));
+        settings.put("TASKPILOT_ROLES", "gateway");
+        try (var server = TestServer.start(settings)) {
+            var user = server.user();
+            var denied = user.send("POST", "/v1/runs", "{\"input\": \"go\"}", headers(reader));
+            assertThat(denied.statusCode()).as(denied.body()).isEqualTo(403);
+            assertThat(denied.body()).contains("/problems/caller-scope-missing");
+
+            var items = get(user, "/v1/decisions?decision_type=ingress", reader).path("items");
+            assertThat(items).hasSize(1);
+            assertThat(items.path(0).path("rule").asText()).isEqualTo("scope_missing");
+            assertThat(items.path(0).path("principal").asText()).isEqualTo("bob");
+            var verified = get(user, "/v1/decisions/verify", reader);
+            assertThat(verified.path("intact").asBoolean())
+                    .as(verified.toString())
+                    .isTrue();
+        }
+    }
+
+    @Test
+    void anOpaServerWithoutTheRuleKeepsTheServerFromStarting() throws Exception {
+        var policy = directory.resolve("conf/policy");
+        Files.delete(policy.resolve("ingress.rego"));
+        Files.delete(policy.resolve("ingress_test.rego"));
+        var engine = serve(policy);
+        var settings = settings(Path.of("conf"));
+        settings.putAll(engine);
+
+        assertThatThrownBy(() -> TestServer.start(settings))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("opa.url: the server's policy has no taskpilot/ingress/decision")
+                .hasMessageContaining("set policy.ingress to none");
+
+        settings.put("TASKPILOT_POLICY_INGRESS", "none");
+        try (var server = TestServer.start(settings)) {
+            assertThat(submit(server.user(), client)).isEqualTo(202);
+        }
+    }
+
+    private Map<String, String> serve(Path policy) throws Exception {
+        var opa = RealOpa.installedOrSkip();
+        var port = RealOpa.unusedPort();
+        var started = opa.serve(policy, port, directory.resolve("opa.log"));
+        process = started;
+        RealOpa.awaitHealthy(started, port);
+        return Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + port, "TASKPILOT_POLICY_TIMEOUT", "2s");
+    }
+
+    private Map<String, String> settings(Path conf) {
+        var settings = new HashMap<String, String>();
+        settings.put("TASKPILOT_CONF_DIR", conf.toAbsolutePath().toString());
         settings.put("TASKPILOT_AUTH_MODE", "keys");
         settings.put("TASKPILOT_AUTH_SECRET", SECRET.value());
         settings.put("TASKPILOT_AUTH_KEYS_FILE", directory.resolve("keys.yaml").toString());
         settings.put("TASKPILOT_DECISIONS_CHAIN_KEY", "k".repeat(32));
+        return settings;
+    }
+
+    private void keepsOut(Map<String, String> engine) throws Exception {
+        var settings = settings(directory.resolve("conf"));
+        settings.putAll(engine);
         try (var server = TestServer.start(settings)) {
             var user = server.user();
             assertThat(submit(user, operator)).isEqualTo(202);
@@ -120,8 +175,12 @@ class IngressRuleTest {
     }
 
     private JsonNode get(ApiUser user, String path) throws Exception {
+        return get(user, path, client);
+    }
+
+    private static JsonNode get(ApiUser user, String path, ApiKeys.Made key) throws Exception {
         return ApiUser.JSON.readTree(Objects.requireNonNull(
-                user.send("GET", path, null, headers(client)).body()));
+                user.send("GET", path, null, headers(key)).body()));
     }
 
     private static String[] headers(ApiKeys.Made key) {

@@ -225,6 +225,26 @@ class OpaServerEngineTest {
     }
 
     @Test
+    void whileItOwesAnAnswerAboutTheApiNoOtherMakesItWell() throws Exception {
+        var rules = new AtomicInteger();
+        behaviour = request -> {
+            var isIngress = request.path().equals("/v1/data/taskpilot/ingress/decision");
+            request.response().end(rules.get() < (isIngress ? 2 : 1) ? "{}" : ALLOW);
+        };
+        assertUnavailable(engine.warmUpWithIngress(LONGEST)); // it runs, and has not loaded the policy yet
+        rules.set(1);
+        assertThatThrownBy(() -> engine.warmUpWithIngress(LONGEST).await(5, SECONDS))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("no taskpilot/ingress/decision");
+        assertThat(decide().await(5, SECONDS).result()).isEqualTo(DecisionResult.ALLOW);
+        assertThat(level()).isEqualTo(Level.DOWN);
+
+        rules.set(2);
+        eventually(() -> level() == Level.UP);
+        assertThat(engine.warmUpWithIngress(LONGEST).await(5, SECONDS)).isEqualTo("7");
+    }
+
+    @Test
     void aServerThatIsNotThereIsNoVerdict() throws IOException {
         engine = at("http://127.0.0.1:" + RealOpa.unusedPort());
 
