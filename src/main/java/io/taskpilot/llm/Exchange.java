@@ -139,7 +139,7 @@ final class Exchange {
         response.handler(chunk -> guarded(() -> {
             received += chunk.length();
             if (received > MAX_ANSWER_BYTES) {
-                throw ModelFailures.error("the provider's answer is over %d bytes".formatted(MAX_ANSWER_BYTES));
+                throw ModelFailures.declined("the provider's answer is over %d bytes".formatted(MAX_ANSWER_BYTES));
             }
             chunks.accept(chunk);
         }));
@@ -158,7 +158,7 @@ final class Exchange {
         } catch (Failure e) {
             fail(e);
         } catch (SseParser.TooLong e) {
-            fail(ModelFailures.error(e.toString()));
+            fail(ModelFailures.declined(e.toString()));
         }
     }
 

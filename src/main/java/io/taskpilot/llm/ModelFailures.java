@@ -52,7 +52,7 @@ final class ModelFailures {
         return Failure.of(Kind.UPSTREAM, "provider-error", detail);
     }
 
-    /** The provider's word on this request; it says nothing of the next. */
+    /** The provider's word on this request, or an answer that is of no use; it says nothing of the next. */
     static Failure declined(String detail) {
         return Failure.of(Kind.UPSTREAM, "provider-error", detail, new Declined());
     }

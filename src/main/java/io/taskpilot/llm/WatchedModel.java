@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * instead of after a time-out each.
  *
  * <p>After a call without an answer it is asked a question of a few tokens each second until it answers, so that no run
- * has to be the one that finds out. What a request causes (a 4xx, a refusal) and a limit of
+ * has to be the one that finds out. What a request causes (a 4xx, a refusal, an answer that is too long) and a limit of
  * the provider (429) are answers; the time a call waits for one of our own connections says nothing. Usable from any context.
  */
 public final class WatchedModel implements ChatModel {

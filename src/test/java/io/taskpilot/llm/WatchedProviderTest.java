@@ -33,6 +33,8 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What calls over real sockets say about a provider that answers: nothing against it. */
 class WatchedProviderTest {
@@ -132,6 +134,37 @@ class WatchedProviderTest {
                     .isEqualTo(Level.UP);
             assertThat(answer.isComplete()).as("the only connection is in use").isFalse();
             context.runOnContext(unused -> held.abort());
+            model.close();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "text/event-stream | data: {\"error\":{\"message\":\"busy\"}}~~",
+                "application/json | {\"error\":{\"message\":\"busy\"}}",
+                "application/json | {\"choices\":[{\"message\":{},\"finish_reason\":\"tired\"}]}",
+            })
+    void anAnswerOfNoUseIsAnAnswer(String contentType, String body) throws Exception {
+        assertOpensNothing(raw(200, contentType, body.replace('~', '\n')));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"text/event-stream, 1", "application/json, 8"})
+    void anAnswerThatIsTooLongIsAnAnswer(String contentType, int mebibytes) throws Exception {
+        assertOpensNothing(raw(200, contentType, "x".repeat((mebibytes << 20) + 1)));
+    }
+
+    private void assertOpensNothing(Script script) throws Exception {
+        try (var provider = WireProvider.start(vertx, script)) {
+            var model = watched(provider, 2, LONG);
+            for (var i = 0; i < 8; i++) {
+                assertThat(slug(ask(model, call(LONG)))).isEqualTo("provider-error");
+            }
+
+            assertThat(isClosed()).isTrue();
+            assertThat(health.states()).isEmpty();
             model.close();
         }
     }
