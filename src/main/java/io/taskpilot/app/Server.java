@@ -492,10 +492,11 @@ public final class Server {
         use("llm", engine);
         var settings = new OpenAiModel.Settings("openai", endpoint, llm.apiKey(), llm.concurrency(), true);
         var model = new OpenAiModel(vertx, settings, catalog);
-        var watched = new WatchedModel(vertx, model, llm.timeout(), engine, health, metrics);
+        var probed = new OpenAiModel(vertx, settings.alone(), catalog);
+        var watched = new WatchedModel(vertx, model, probed, llm.timeout(), engine, health, metrics);
         closer.add("llm", CLOSE, () -> {
             watched.close();
-            return model.close();
+            return Future.join(model.close(), probed.close()).mapEmpty();
         });
         return watched;
     }

@@ -92,7 +92,7 @@ final class AnswerBuilder {
 
     private void completion(JsonNode node) {
         if (node.path("error").isObject() || node.path("error").isTextual()) {
-            throw ModelFailures.error("the provider reported an error in its answer");
+            throw ModelFailures.declined("the provider reported an error in its answer");
         }
         var usage = node.path("usage");
         if (usage.isObject()) {
@@ -145,7 +145,7 @@ final class AnswerBuilder {
             throw ModelFailures.truncated();
         }
         if (!COMPLETE.contains(finish)) {
-            throw ModelFailures.error("the model stopped for a reason that is not known to mean a whole answer");
+            throw ModelFailures.declined("the model stopped for a reason that is not known to mean a whole answer");
         }
         List<FunctionCall> made = new ArrayList<>();
         calls.values().forEach(call -> made.add(new FunctionCall(call.id, call.name, call.arguments.toString())));

@@ -7,12 +7,14 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.ConnectionPoolTooBusyException;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpHeaders;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -34,18 +36,22 @@ final class Exchange {
     private final CallContext call;
     private final AnswerBuilder answer;
     private final ProviderError errors;
+    private final boolean queued;
     private final Promise<Answer> result = Promise.promise();
 
     private @Nullable HttpClientRequest request;
+    private long sentAt;
     private boolean settled;
     private boolean ended;
     private int received;
 
-    Exchange(Vertx vertx, CallContext call, AnswerBuilder answer, ProviderError errors) {
+    /** @param queued whether a connection may have to be waited for; that wait is no fault of the provider's */
+    Exchange(Vertx vertx, CallContext call, AnswerBuilder answer, ProviderError errors, boolean queued) {
         this.vertx = vertx;
         this.call = call;
         this.answer = answer;
         this.errors = errors;
+        this.queued = queued;
     }
 
     /**
@@ -53,19 +59,33 @@ final class Exchange {
      * @return fails with {@link TryFailed} while no byte of an answer has come, else with a {@link Failure}
      */
     Future<Answer> run(Supplier<Future<HttpClientRequest>> connection, Buffer body) {
-        var timer = vertx.setTimer(call.deadline().remainingMillis(), id -> fail(ModelFailures.timeout()));
+        var timer = vertx.setTimer(call.deadline().remainingMillis(), id -> fail(outOfTime()));
         call.onAbort(() -> fail(ModelFailures.aborted()));
         if (!settled) {
-            connection
-                    .get()
-                    .onSuccess(ready -> send(ready, body))
-                    .onFailure(cause -> fail(unreachable("the provider can't be reached", cause)));
+            connection.get().onSuccess(ready -> send(ready, body)).onFailure(cause -> fail(notConnected(cause)));
         }
         return result.future().andThen((value, error) -> vertx.cancelTimer(timer));
     }
 
+    private Failure outOfTime() {
+        if (!queued) {
+            return ModelFailures.timeout();
+        }
+        var had = request == null ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - sentAt);
+        return ModelFailures.timeoutInQueue(had);
+    }
+
+    private RuntimeException notConnected(Throwable cause) {
+        if (cause instanceof ConnectionPoolTooBusyException) {
+            return ModelFailures.overloaded();
+        }
+        // The pool's own timer, set for the deadline; a connection that can't be made fails in other words.
+        return cause instanceof TimeoutException ? outOfTime() : unreachable("the provider can't be reached", cause);
+    }
+
     private void send(HttpClientRequest ready, Buffer body) {
         request = ready;
+        sentAt = System.nanoTime();
         // Told to the future below as well; without a handler Vert.x logs our own resets as errors.
         ready.exceptionHandler(cause -> log.debug("model request ended request={}", call.requestId(), cause));
         if (settled) {
@@ -119,7 +139,7 @@ final class Exchange {
         response.handler(chunk -> guarded(() -> {
             received += chunk.length();
             if (received > MAX_ANSWER_BYTES) {
-                throw ModelFailures.error("the provider's answer is over %d bytes".formatted(MAX_ANSWER_BYTES));
+                throw ModelFailures.declined("the provider's answer is over %d bytes".formatted(MAX_ANSWER_BYTES));
             }
             chunks.accept(chunk);
         }));
@@ -138,7 +158,7 @@ final class Exchange {
         } catch (Failure e) {
             fail(e);
         } catch (SseParser.TooLong e) {
-            fail(ModelFailures.error(e.toString()));
+            fail(ModelFailures.declined(e.toString()));
         }
     }
 

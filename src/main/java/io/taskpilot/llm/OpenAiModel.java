@@ -47,6 +47,7 @@ public final class OpenAiModel implements ChatModel {
     private final boolean streaming;
     private final ModelCatalog catalog;
     private final Retry retry;
+    private final int connections;
     private final Limiter limiter;
     private final HttpClientAgent client;
 
@@ -60,7 +61,12 @@ public final class OpenAiModel implements ChatModel {
      * @param streaming asks for server-sent events; a server that answers with one document all the same is understood
      */
     public record Settings(
-            String provider, URI baseUrl, @Nullable Secret apiKey, int concurrency, boolean streaming) {}
+            String provider, URI baseUrl, @Nullable Secret apiKey, int concurrency, boolean streaming) {
+        /** The same server, one call at a time. */
+        public Settings alone() {
+            return new Settings(provider, baseUrl, apiKey, 1, streaming);
+        }
+    }
 
     public OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog) {
         this(vertx, settings, catalog, RETRY);
@@ -74,10 +80,14 @@ public final class OpenAiModel implements ChatModel {
         this.streaming = settings.streaming();
         this.catalog = catalog;
         this.retry = retry;
+        this.connections = settings.concurrency();
         var waiting = settings.concurrency() * WAITING_PER_CONNECTION;
         this.limiter = new Limiter("llm", settings.concurrency() + waiting);
         this.client = vertx.httpClientBuilder()
-                .with(new HttpClientOptions().setKeepAliveTimeout(KEEP_ALIVE_S))
+                .with(new HttpClientOptions()
+                        .setKeepAliveTimeout(KEEP_ALIVE_S)
+                        .setConnectTimeout((int) CONNECT.toMillis())
+                        .setSslHandshakeTimeout(CONNECT.toSeconds()))
                 .with(new PoolOptions()
                         .setHttp1MaxSize(settings.concurrency())
                         .setMaxWaitQueueSize(waiting + settings.concurrency()))
@@ -92,7 +102,8 @@ public final class OpenAiModel implements ChatModel {
 
     private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call) {
         var answer = new AnswerBuilder(provider, request, catalog);
-        return new Exchange(vertx, call, answer, new ProviderError(apiKey))
+        var queued = limiter.inFlight() > connections;
+        return new Exchange(vertx, call, answer, new ProviderError(apiKey), queued)
                 .run(() -> client.request(options(call)), body)
                 .recover(cause -> cause instanceof TryFailed failed
                         ? again(number, failed, request, body, call)
@@ -115,11 +126,10 @@ public final class OpenAiModel implements ChatModel {
     }
 
     private RequestOptions options(CallContext call) {
-        var connect = Math.min(CONNECT.toMillis(), call.deadline().remainingMillis());
         var options = new RequestOptions()
                 .setMethod(HttpMethod.POST)
                 .setAbsoluteURI(url)
-                .setConnectTimeout(connect)
+                .setConnectTimeout(call.deadline().remainingMillis()) // with the wait for a free connection
                 .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
                 .putHeader(HttpHeaders.ACCEPT, streaming ? "text/event-stream" : "application/json")
                 .putHeader("X-Request-Id", call.requestId());

@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
  * instead of after a time-out each.
  *
  * <p>After a call without an answer it is asked a question of a few tokens each second until it answers, so that no run
- * has to be the one that finds out. What a request causes (a 4xx, a refusal) and a limit of the provider (429) are
- * answers. Usable from any context.
+ * has to be the one that finds out. What a request causes (a 4xx, a refusal, an answer that is too long) and a limit of
+ * the provider (429) are answers; the time a call waits for one of our own connections says nothing. Usable from any context.
  */
 public final class WatchedModel implements ChatModel {
     private static final Logger log = LoggerFactory.getLogger(WatchedModel.class);
@@ -36,6 +36,7 @@ public final class WatchedModel implements ChatModel {
     private final Vertx vertx;
     private final Context probes;
     private final ChatModel model;
+    private final ChatModel probed;
     private final Duration enough;
     private final String engine;
     private final HealthRegistry health;
@@ -45,15 +46,24 @@ public final class WatchedModel implements ChatModel {
     private volatile boolean closed;
 
     /**
+     * @param probed the same provider on a connection of its own: a probe that waits in line with the calls would take
+     *     our queue for an outage
      * @param timeout of a call; one that had less than half of it, and less than 10 s, and was not answered in time says
      *     nothing about the provider
      * @param engine names the provider in {@code /health}
      */
     public WatchedModel(
-            Vertx vertx, ChatModel model, Duration timeout, String engine, HealthRegistry health, Metrics metrics) {
+            Vertx vertx,
+            ChatModel model,
+            ChatModel probed,
+            Duration timeout,
+            String engine,
+            HealthRegistry health,
+            Metrics metrics) {
         this.vertx = vertx;
         this.probes = vertx.getOrCreateContext();
         this.model = model;
+        this.probed = probed;
         var half = timeout.dividedBy(2);
         this.enough = half.compareTo(PROBE) < 0 ? half : PROBE;
         this.engine = engine;
@@ -90,14 +100,15 @@ public final class WatchedModel implements ChatModel {
         return Failure.of(Failure.Kind.UPSTREAM, "provider-unreachable", detail);
     }
 
-    private static Evidence evidence(Throwable cause, CallContext call, boolean enoughTime) {
+    private Evidence evidence(Throwable cause, CallContext call, boolean enoughTime) {
         if (call.isAborted() || !(cause instanceof Failure failure)) {
             return Evidence.NONE;
         }
         return switch (failure.slug()) {
             case "provider-unreachable", "provider-cut-stream" -> Evidence.FAILED;
             case "provider-error" -> ModelFailures.isDeclined(failure) ? Evidence.ANSWERED : Evidence.FAILED;
-            case "provider-timeout" -> enoughTime ? Evidence.FAILED : Evidence.NONE;
+            case "provider-timeout" ->
+                enoughTime && ModelFailures.hadEnough(failure, enough) ? Evidence.FAILED : Evidence.NONE;
             case "provider-rate-limited", "provider-refused", "provider-truncated" -> Evidence.ANSWERED;
             default -> Evidence.NONE;
         };
@@ -140,7 +151,7 @@ public final class WatchedModel implements ChatModel {
         var request = new Request(name, List.of(question), List.of(), null, 0, PROBE_TOKENS);
         var call = CallContext.ofRequest("probe", Deadline.in(PROBE));
         var began = System.nanoTime();
-        breaker.run(() -> model.chat(request, call), cause -> evidence(cause, call, true))
+        breaker.run(() -> probed.chat(request, call), cause -> evidence(cause, call, true))
                 .onSuccess(answer -> billed(answer, began))
                 .onComplete(answer -> {
                     if (answer.succeeded() || evidence(answer.cause(), call, true) == Evidence.ANSWERED) {

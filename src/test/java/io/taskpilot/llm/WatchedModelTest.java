@@ -38,21 +38,18 @@ class WatchedModelTest {
     private final Metrics metrics = new Metrics("1", "test");
     private final AtomicInteger calls = new AtomicInteger();
     private volatile ChatModel provider = (request, call) -> gone();
-    private final WatchedModel model = new WatchedModel(
-            vertx,
-            (request, call) -> {
-                calls.incrementAndGet();
-                return provider.chat(request, call);
-            },
-            TIMEOUT,
-            "a test",
-            health,
-            metrics);
+    private final WatchedModel model =
+            new WatchedModel(vertx, this::counted, this::counted, TIMEOUT, "a test", health, metrics);
 
     @AfterEach
     void close() throws Exception {
         model.close();
         vertx.close().await(10, SECONDS);
+    }
+
+    private Future<Answer> counted(Request request, CallContext call) {
+        calls.incrementAndGet();
+        return provider.chat(request, call);
     }
 
     private static Future<Answer> gone() {
