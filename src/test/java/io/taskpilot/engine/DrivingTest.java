@@ -233,13 +233,19 @@ class DrivingTest {
 
         var runId = UUID.fromString(query("select id from runs"));
         assertThat(TestNode.types(node.finish(runId))).last().isEqualTo("run.rejected");
-        assertThat(node.metrics
-                        .scrape("text/plain")
-                        .lines()
-                        .filter(line -> line.startsWith("taskpilot_workflow_duration_seconds_sum"))
-                        .map(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ')))))
+        await("it is counted", () -> !durations(node).isEmpty()); // a watcher may hear of the end first
+        assertThat(durations(node))
                 .singleElement()
                 .satisfies(seconds -> assertThat(seconds).isLessThan(1_800));
+    }
+
+    private static List<Double> durations(TestNode node) {
+        return node.metrics
+                .scrape("text/plain")
+                .lines()
+                .filter(line -> line.startsWith("taskpilot_workflow_duration_seconds_sum"))
+                .map(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+                .toList();
     }
 
     private String query(String sql) {
