@@ -62,9 +62,11 @@ final class ApiClient {
     /** The server can't answer now, and says so. */
     static final class Unavailable extends IOException {
         private static final long serialVersionUID = 1L;
+        private final CommandFailure refusal;
 
         Unavailable(CommandFailure refusal) {
             super(refusal.getMessage());
+            this.refusal = refusal;
         }
     }
 
@@ -93,13 +95,37 @@ final class ApiClient {
                 .GET());
     }
 
+    /**
+     * The last line of an answer in lines (NDJSON), which comes when the server is done; the ones before say that it
+     * is not.
+     */
+    JsonNode last(String path) throws InterruptedException {
+        try {
+            var lines = lines(request(path).GET(), "application/x-ndjson")
+                    .orElseThrow(() -> new CommandFailure("%s answered with nothing".formatted(server)));
+            var last = "";
+            for (var line = lines.next(); line.isPresent(); line = lines.next()) {
+                last = line.get();
+            }
+            return parse(last);
+        } catch (Unavailable e) {
+            throw e.refusal;
+        } catch (IOException e) {
+            throw unreachable(e);
+        }
+    }
+
     private Optional<EventStream> stream(HttpRequest.Builder request) throws IOException, InterruptedException {
-        var answer = http.send(
-                request.header("Accept", "text/event-stream").timeout(ANSWER).build(), BodyHandlers.ofPublisher());
+        return lines(request, "text/event-stream").map(EventStream::new);
+    }
+
+    private Optional<LineStream> lines(HttpRequest.Builder request, String type)
+            throws IOException, InterruptedException {
+        var answer = http.send(request.header("Accept", type).timeout(ANSWER).build(), BodyHandlers.ofPublisher());
         if (answer.statusCode() == 200) {
-            var events = new EventStream(EventStream.SILENCE);
-            answer.body().subscribe(BodySubscribers.fromLineSubscriber(events, unused -> null, UTF_8, null));
-            return Optional.of(events);
+            var lines = new LineStream(LineStream.SILENCE);
+            answer.body().subscribe(BodySubscribers.fromLineSubscriber(lines, unused -> null, UTF_8, null));
+            return Optional.of(lines);
         }
         var body = text(answer.body());
         if (answer.statusCode() == 204) {

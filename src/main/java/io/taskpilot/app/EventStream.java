@@ -1,29 +1,15 @@
 package io.taskpilot.app;
 
 import java.io.IOException;
-import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Flow;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
-/** An open response of Server-Sent Events, read by one thread; takes lines no faster than that thread asks for events. */
-final class EventStream implements Flow.Subscriber<String>, AutoCloseable {
-    /** Four keep-alives of the server missing. */
-    static final Duration SILENCE = Duration.ofSeconds(60);
-
-    private static final int AHEAD = 64;
-
-    private record Signal(@Nullable String line, @Nullable Throwable cause) {}
-
-    private final LinkedBlockingQueue<Signal> signals = new LinkedBlockingQueue<>();
+/** An open response of Server-Sent Events. */
+final class EventStream implements AutoCloseable {
     private final SseParser parser = new SseParser();
-    private final Duration silence;
-    private volatile Flow.@Nullable Subscription subscription;
+    private final LineStream lines;
 
-    EventStream(Duration silence) {
-        this.silence = silence;
+    EventStream(LineStream lines) {
+        this.lines = lines;
     }
 
     /**
@@ -33,59 +19,20 @@ final class EventStream implements Flow.Subscriber<String>, AutoCloseable {
      */
     Optional<SseParser.Event> next() throws IOException, InterruptedException {
         while (true) {
-            var signal = signals.poll(silence.toMillis(), TimeUnit.MILLISECONDS);
-            if (signal == null) {
-                close();
-                throw new IOException("nothing heard for " + silence.toSeconds() + " s");
-            }
-            if (signal.line() == null) {
-                if (signal.cause() != null) {
-                    throw new IOException(signal.cause());
-                }
+            var line = lines.next();
+            if (line.isEmpty()) {
                 return Optional.empty();
             }
-            request(1);
-            var event = parser.line(signal.line());
+            var event = parser.line(line.get());
             if (event != null) {
                 return Optional.of(event);
             }
         }
     }
 
-    private void request(long lines) {
-        var open = subscription;
-        if (open != null) {
-            open.request(lines);
-        }
-    }
-
-    @Override
-    public void onSubscribe(Flow.Subscription opened) {
-        subscription = opened;
-        opened.request(AHEAD);
-    }
-
-    @Override
-    public void onNext(String line) {
-        signals.add(new Signal(line, null));
-    }
-
-    @Override
-    public void onError(Throwable cause) {
-        signals.add(new Signal(null, cause));
-    }
-
-    @Override
-    public void onComplete() {
-        signals.add(new Signal(null, null));
-    }
-
     /** Gives the connection up. */
     @Override
     public void close() {
-        var open = subscription;
-        if (open != null) {
-            open.cancel();
-        }
+        lines.close();
     }
 }
