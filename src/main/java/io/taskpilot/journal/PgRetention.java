@@ -4,31 +4,18 @@ import io.taskpilot.engine.Retention;
 import io.taskpilot.engine.RunReader.DecisionView;
 import io.vertx.core.Future;
 import io.vertx.pgclient.PgException;
-import io.vertx.sqlclient.Row;
-import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Retention in PostgreSQL. The right to archive is an advisory lock of a session that is used for nothing else and is
- * closed after the turn: no pool keeps it, and the server ends it when its node stands still.
- */
+/** Retention in PostgreSQL. The right to archive is the lock of a session, which ends with the turn. */
 public final class PgRetention implements Retention {
-    private static final long LONGEST_MILLIS = 15_000; // over statement_timeout: a dead connection
     private static final UUID LOWEST = new UUID(0, 0);
 
     private static final String HEADROOM =
             "select (extract(epoch from max(ends) - now()) / 86400)::float8 from partition_months()";
-
-    private static final String LOCK = """
-            select pg_try_advisory_lock(hashtext('taskpilot.archive')), set_config('idle_session_timeout', '5min', false)
-            """;
 
     /** By three ranges, as an index knows no "is distinct from". */
     private static final String DISOWN = """
@@ -95,73 +82,48 @@ public final class PgRetention implements Retention {
 
     @Override
     public Future<@Nullable Turn> turn() {
-        return database.session().compose(connection -> {
-            var session = new Session(connection);
-            return session.run(LOCK)
-                    .compose(rows -> rows.iterator().next().getBoolean(0)
-                            ? Future.succeededFuture((Turn) session)
-                            : session.end().map((Turn) null))
-                    .onFailure(cause -> connection.close());
-        });
+        return LockedSession.open(database, "taskpilot.archive")
+                .map(session -> session == null ? null : new Archiving(session));
     }
 
     /** One connection, for one turn. */
-    private static final class Session implements Turn {
-        private final Database.Session connection;
+    private static final class Archiving implements Turn {
+        private final LockedSession session;
 
-        Session(Database.Session connection) {
-            this.connection = connection;
-        }
-
-        private Future<RowSet<Row>> run(String sql, @Nullable Object... parameters) {
-            var tuple = Tuple.tuple();
-            for (var parameter : parameters) {
-                tuple.addValue(parameter);
-            }
-            return asked(sql, tuple).recover(PgErrors::failed);
-        }
-
-        private Future<RowSet<Row>> asked(String sql, Tuple parameters) {
-            return Sql.on(connection.connection()).run(sql, parameters).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS);
-        }
-
-        private static <T> Function<RowSet<Row>, List<T>> all(Function<Row, T> view) {
-            return rows -> {
-                var items = new ArrayList<T>(rows.size());
-                rows.forEach(row -> items.add(view.apply(row)));
-                return items;
-            };
+        Archiving(LockedSession session) {
+            this.session = session;
         }
 
         @Override
         public Future<List<UUID>> unarchived(Duration ended, @Nullable UUID after, int max) {
-            return run(UNARCHIVED, ended.toMillis(), after == null ? LOWEST : after, max)
-                    .map(all(row -> row.getUUID(0)));
+            return session.run(UNARCHIVED, ended.toMillis(), after == null ? LOWEST : after, max)
+                    .map(LockedSession.all(row -> row.getUUID(0)));
         }
 
         @Override
         public Future<List<DecisionView>> decisions(UUID runId) {
-            return run(DECISIONS, runId).map(all(row -> Rows.decision(row).view()));
+            return session.run(DECISIONS, runId)
+                    .map(LockedSession.all(row -> Rows.decision(row).view()));
         }
 
         @Override
         public Future<Integer> disown(String otherThan, int max) {
-            return run(DISOWN, otherThan, max).map(rows -> rows.rowCount());
+            return session.run(DISOWN, otherThan, max).map(rows -> rows.rowCount());
         }
 
         @Override
         public Future<Void> archived(UUID runId, String sha256, String store) {
-            return run(ARCHIVED, runId, sha256, store).mapEmpty();
+            return session.run(ARCHIVED, runId, sha256, store).mapEmpty();
         }
 
         @Override
         public Future<List<String>> oldMonths(Duration ended) {
-            return run(OLD_MONTHS, ended.toMillis()).map(all(row -> row.getString(0)));
+            return session.run(OLD_MONTHS, ended.toMillis()).map(LockedSession.all(row -> row.getString(0)));
         }
 
         @Override
         public Future<Boolean> drop(String month) {
-            return asked("select drop_month($1)", Tuple.of(month))
+            return session.asked("select drop_month($1)", Tuple.of(month))
                     .map(rows -> rows.iterator().next().getBoolean(0))
                     .recover(cause -> cause instanceof PgException && PgErrors.meaning(cause) == PgErrors.Meaning.RACE
                             ? Future.succeededFuture(false)
@@ -170,18 +132,18 @@ public final class PgRetention implements Retention {
 
         @Override
         public Future<List<UUID>> expired(Duration age, @Nullable UUID after, int max) {
-            return run(EXPIRED, age.toMillis(), after == null ? LOWEST : after, max)
-                    .map(all(row -> row.getUUID(0)));
+            return session.run(EXPIRED, age.toMillis(), after == null ? LOWEST : after, max)
+                    .map(LockedSession.all(row -> row.getUUID(0)));
         }
 
         @Override
         public Future<Void> forget(UUID runId, Duration age) {
-            return run(FORGET, runId, age.toMillis()).mapEmpty();
+            return session.run(FORGET, runId, age.toMillis()).mapEmpty();
         }
 
         @Override
         public Future<Void> end() {
-            return connection.close();
+            return session.end();
         }
     }
 }
