@@ -3,34 +3,22 @@ package io.taskpilot.journal;
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.RunReader.DecisionView;
 import io.taskpilot.run.Decision;
-import java.io.ByteArrayOutputStream;
-import java.io.DataOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.MessageDigest;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.HexFormat;
 import java.util.List;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The hash that ties each decision to the one before it in its run: SHA-256, or HMAC-SHA-256 with a key, over every
- * column, each with its length before it. Plain SHA-256 shows accidents; only the key, which the database never sees,
- * shows what an administrator of the database did.
+ * The hash that ties each decision to the one before it in its run, over every column.
  *
  * <p>The node makes the hash, so the time in it is the node's, cut to the microsecond that PostgreSQL stores.
  */
 final class DecisionChain {
-    private final @Nullable Secret key;
+    private final ColumnHash hash;
     private final ShownDecision shown;
 
     DecisionChain(@Nullable Secret key, ShownDecision shown) {
-        this.key = key;
+        this.hash = new ColumnHash(key);
         this.shown = shown;
     }
 
@@ -117,34 +105,7 @@ final class DecisionChain {
                 d.context(),
                 Double.toString(d.latencyMs()),
                 Long.toString(ChronoUnit.MICROS.between(Instant.EPOCH, row.createdAt())));
-        return HexFormat.of().formatHex(digest(lengthPrefixed(columns)));
-    }
-
-    private static byte[] lengthPrefixed(List<String> columns) {
-        var bytes = new ByteArrayOutputStream();
-        try (var out = new DataOutputStream(bytes)) {
-            for (var column : columns) {
-                var utf8 = column.getBytes(StandardCharsets.UTF_8);
-                out.writeInt(utf8.length);
-                out.write(utf8);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e); // memory does not fail
-        }
-        return bytes.toByteArray();
-    }
-
-    private byte[] digest(byte[] message) {
-        try {
-            if (key == null) {
-                return MessageDigest.getInstance("SHA-256").digest(message);
-            }
-            var mac = Mac.getInstance("HmacSHA256");
-            mac.init(new SecretKeySpec(key.value().getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-            return mac.doFinal(message);
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException(e); // every JDK must have them
-        }
+        return hash.of(columns);
     }
 
     /** A decision with every text as jsonb and text columns will give it back. */
