@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.app.Terminal.Look;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -79,8 +80,10 @@ final class DecisionsCommand implements Callable<Integer> {
         }
     }
 
-    /** Exit code 1 when a chain is broken. */
-    @Command(name = "verify", description = "Checks the hash chains of the log, and says where one breaks.")
+    /** Exit code 1 when something is broken, or when it could not be told. */
+    @Command(
+            name = "verify",
+            description = "Checks the hash chains of the log and its daily seals, and says what is wrong.")
     static final class Verify implements Callable<Integer> {
         private final Shell shell;
 
@@ -96,24 +99,46 @@ final class DecisionsCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws InterruptedException {
-            var answer = choice.need(shell).get("/v1/decisions/verify", Map.of());
-            var terminal = output.terminal(shell);
-            var isIntact =
-                    answer.path("broken").isEmpty() && answer.path("broken").isArray();
+            var answer = choice.need(shell).last("/v1/decisions/verify");
+            if (!answer.path("intact").isBoolean()) {
+                throw new CommandFailure("the answer ended before the log was verified");
+            }
+            var isIntact = answer.path("intact").asBoolean();
             if (output.json()) {
                 shell.out().println(ApiClient.json(answer));
             } else {
-                shell.out()
-                        .println("%s: %d decisions in %d chains"
-                                .formatted(
-                                        isIntact
-                                                ? terminal.paint(Look.GREEN, "intact")
-                                                : terminal.paint(Look.RED, "BROKEN"),
-                                        answer.path("rows").asLong(),
-                                        answer.path("chains").asLong()));
-                answer.path("broken").forEach(line -> shell.out().println("  " + Terminal.clean(line.asText())));
+                print(answer, isIntact);
             }
             return isIntact ? ExitCode.OK : ExitCode.FAILURE;
+        }
+
+        private void print(JsonNode answer, boolean isIntact) {
+            var terminal = output.terminal(shell);
+            var verdict = isIntact ? terminal.paint(Look.GREEN, "intact") : terminal.paint(Look.RED, "BROKEN");
+            shell.out()
+                    .println("%s: %d decisions in %d chains, %d seals up to %s, %d compared with their copy"
+                            .formatted(
+                                    verdict,
+                                    answer.path("rows").asLong(),
+                                    answer.path("chains").asLong(),
+                                    answer.path("seals").asLong(),
+                                    answer.path("sealed_to").asText("none"),
+                                    answer.path("copies").asLong()));
+            var broken = answer.path("broken");
+            broken.forEach(one -> shell.out()
+                    .println("  %-5s  %s"
+                            .formatted(
+                                    Terminal.clean(one.path("check").asText()),
+                                    Terminal.clean(one.path("what").asText()))));
+            var more = answer.path("found").asLong() - broken.size();
+            if (more > 0) {
+                shell.out().println("  and %d more".formatted(more));
+            }
+            if (answer.path("copies_unread").asLong() > 0) {
+                shell.out()
+                        .println("  not compared: %d copies, as the object store does not answer"
+                                .formatted(answer.path("copies_unread").asLong()));
+            }
         }
     }
 }

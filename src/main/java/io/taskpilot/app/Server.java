@@ -20,8 +20,11 @@ import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.SealCopies;
+import io.taskpilot.engine.Sealer;
 import io.taskpilot.engine.Tool;
 import io.taskpilot.engine.TraceArchive;
+import io.taskpilot.engine.WatchedStore;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
@@ -37,6 +40,7 @@ import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
+import io.taskpilot.journal.PgSeals;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
@@ -72,6 +76,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -91,6 +96,8 @@ public final class Server {
     private static final long HEALTH_MILLIS = 500;
     private static final int OWN_THREADS =
             4; // for what may hang: names that nobody resolves, a file server that is gone
+    private static final Sealer.Settings SEALING = new Sealer.Settings(Duration.ofMinutes(15), Duration.ofMinutes(5));
+    private static final Set<String> NO_DEPENDENCY = Set.of("objects", "seals"); // these have metrics of their own
 
     private final TaskPilotConfig config;
     private final UnaryOperator<Journal> around;
@@ -164,9 +171,13 @@ public final class Server {
             journal.close();
             return null;
         });
-        var archive = archive(vertx, archiving, metrics);
+        var objects = objects(vertx, archiving, metrics);
+        var archive = new TraceArchive(objects, archiving, metrics);
+        var sole = config.postgres().url() == null;
+        var lasting = sole || config.s3().url() != null;
+        var copies = new SealCopies(objects, archiving, lasting);
         var retention = config.retention();
-        var reader = new PgRunReader(database, chainKey, archive, retention.archive());
+        var reader = new PgRunReader(database, chainKey, archive, copies, retention.archive());
 
         var policies = policies(vertx, blocking, metrics);
         var policy = shadowed(policies.toolCalls(), vertx, metrics);
@@ -188,9 +199,12 @@ public final class Server {
                 ArgumentSchema::new,
                 metrics);
         announce(vertx, lookups, database, metrics);
-        var sole = config.postgres().url() == null;
         if (config.roles().contains(Role.AGENTS)) {
-            var lasting = sole || config.s3().url() != null;
+            var sealer =
+                    new Sealer(new PgSeals(database, chainKey, copies.storeName()), copies, SEALING, health, metrics);
+            vertx.deployVerticle(sealer)
+                    .onSuccess(id -> closer.add("sealer", CLOSE, () -> vertx.undeploy(id)))
+                    .await();
             if (!lasting) {
                 log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
             }
@@ -245,7 +259,7 @@ public final class Server {
 
         watch(vertx, database);
         health.states().keySet().stream()
-                .filter(name -> !name.equals("objects")) // has its own
+                .filter(name -> !NO_DEPENDENCY.contains(name))
                 .forEach(name -> metrics.dependency(name, health));
         health.started();
     }
@@ -451,20 +465,20 @@ public final class Server {
         closer.add("announcer", CLOSE, () -> vertx.undeploy(id));
     }
 
-    /** Where the traces of finished runs go. A store that does not answer keeps nobody from starting. */
-    private TraceArchive archive(Vertx vertx, BlockingIo blocking, Metrics metrics) {
+    /** Where traces and copies of seals go. A store that does not answer keeps nobody from starting. */
+    private WatchedStore objects(Vertx vertx, BlockingIo blocking, Metrics metrics) {
         var url = config.s3().url();
         if (url == null) {
             var files = config.dataDir().resolve("objects").toAbsolutePath();
             use("objects", "files in " + files);
-            return new TraceArchive(new FileObjects(files, blocking), blocking, health, metrics, "files in " + files);
+            return new WatchedStore(new FileObjects(files, blocking), health, metrics, "files in " + files);
         }
         var engine =
                 "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
         use("objects", engine);
         var store = new S3Objects(vertx, blocking, config.s3());
         closer.add("objects", CLOSE, store::close);
-        return new TraceArchive(store, blocking, health, metrics, engine);
+        return new WatchedStore(store, health, metrics, engine);
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools, Metrics metrics) {

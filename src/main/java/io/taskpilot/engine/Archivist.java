@@ -146,7 +146,7 @@ public final class Archivist extends VerticleBase {
         return archive.store(runId, reader, decisions)
                 .recover(cause -> {
                     metrics.traceObject("failed");
-                    if (TraceArchive.isAway(cause)) {
+                    if (WatchedStore.isAway(cause)) {
                         return Future.failedFuture(cause);
                     }
                     log.error("run can't be archived run_id={}", runId, cause);

@@ -14,8 +14,10 @@ import io.taskpilot.run.Usage;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
@@ -53,8 +55,14 @@ public interface RunReader {
      */
     Future<Void> exportDecisions(DecisionFilter filter, Function<List<DecisionView>, Future<Void>> sink);
 
-    /** Checks all hash chains, or that of one run. */
-    Future<Verification> verifyDecisions(@Nullable UUID runId);
+    /**
+     * Checks the hash chains of all runs and the daily seals; or the chain of one run, with what seals say of it.
+     * Memory does not grow with the log.
+     *
+     * @param progress is told how far it has come, page by page; the next page waits for its future, and what that
+     *     fails with ends the verification
+     */
+    Future<Verification> verifyDecisions(@Nullable UUID runId, Function<Progress, Future<Void>> progress);
 
     Future<List<CostLine>> costReport(Instant since, String by);
 
@@ -178,8 +186,45 @@ public interface RunReader {
             String prevHash,
             String hash) {}
 
-    /** @param broken empty when every chain holds; else what is wrong, one line each, at most 100 */
-    record Verification(long chains, long rows, List<String> broken) {}
+    /** How much of the log was read so far. */
+    record Progress(long chains, long rows, long seals) {}
+
+    /**
+     * @param checked what was read: all of it
+     * @param sealedTo the last day with a seal; null for none, or where seals were not asked for
+     * @param copies how many seals were compared with their copy in the object store
+     * @param unread how many copies could not be: the store did not answer
+     * @param found how much is wrong
+     * @param broken what is wrong, in the order in which it was found; at most {@link #LONGEST_LIST}
+     */
+    record Verification(
+            Progress checked,
+            @Nullable LocalDate sealedTo,
+            long copies,
+            long unread,
+            long found,
+            List<Finding> broken) {
+        public static final int LONGEST_LIST = 100;
+    }
+
+    /** What is wrong, and which check saw it. */
+    record Finding(Check check, String what) {}
+
+    /** What is compared with what. */
+    enum Check {
+        /** A row with the one before it, and with its own hash. */
+        CHAIN,
+        /** A chain with what its run says of it. */
+        RUN,
+        /** A chain with the seals that cover it, and a seal with its list of chains and with the seal before it. */
+        SEAL,
+        /** A seal with its copy in the object store. */
+        COPY;
+
+        public String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
 
     record CostLine(String key, long runs, Usage usage) {}
 

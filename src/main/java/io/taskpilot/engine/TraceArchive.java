@@ -6,11 +6,8 @@ import io.taskpilot.resilience.Limiter;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
-import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -19,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,31 +28,23 @@ public final class TraceArchive {
     private static final Logger log = LoggerFactory.getLogger(TraceArchive.class);
     private static final DateTimeFormatter DAY =
             DateTimeFormatter.ofPattern("yyyy/MM/dd").withZone(ZoneOffset.UTC);
-    private static final String NAME = "objects";
     private static final int PAGE = 200;
     private static final int READS = 8;
 
-    private final ObjectStore store;
+    private final WatchedStore store;
     private final BlockingIo blocking;
-    private final HealthRegistry health;
     private final Metrics metrics;
-    private final String engine;
     private final Limiter reads = new Limiter("archive", READS);
-    private volatile boolean answers = true;
 
-    /** @param engine names the store, in {@code /health} and beside what it has: another name is another store */
-    public TraceArchive(ObjectStore store, BlockingIo blocking, HealthRegistry health, Metrics metrics, String engine) {
+    public TraceArchive(WatchedStore store, BlockingIo blocking, Metrics metrics) {
         this.store = store;
         this.blocking = blocking;
-        this.health = health;
         this.metrics = metrics;
-        this.engine = engine;
-        metrics.optionalDependency(NAME, () -> answers);
     }
 
     /** Of the store. */
     String name() {
-        return engine;
+        return store.name();
     }
 
     /** By the date of the run's id: {@code traces/2026/11/24/<run>.jsonl.gz}. */
@@ -66,7 +54,7 @@ public final class TraceArchive {
 
     /** Whether the store can be used. Never fails: a store that is away costs the archive, not the server. */
     public Future<Boolean> check() {
-        return watched(store.check()).map(true).otherwise(false);
+        return store.check();
     }
 
     /** Events of an archived run, as {@link RunReader#events} gives them. */
@@ -93,11 +81,11 @@ public final class TraceArchive {
     private Future<?> kept(UUID runId, String sha256, Path file) {
         return store.put(key(runId), file)
                 .compose(unused -> fetched(runId, sha256, file, 0, 0))
-                .onFailure(this::lost);
+                .onFailure(store::lost);
     }
 
     Future<Void> delete(UUID runId) {
-        return watched(store.delete(key(runId)));
+        return store.delete(key(runId));
     }
 
     private Future<Void> writeEvents(UUID runId, RunReader reader, TraceFile.Writer writer, long after, int attempt) {
@@ -135,8 +123,9 @@ public final class TraceArchive {
     }
 
     private Future<List<Recorded>> fetched(UUID runId, String sha256, Path file, long after, int limit) {
-        return watched(store.get(key(runId), file)
-                        .compose(unused -> blocking.run(() -> TraceFile.events(file, sha256, after, limit))))
+        return store.get(key(runId), file)
+                .compose(unused -> blocking.run(() -> TraceFile.events(file, sha256, after, limit)))
+                .onSuccess(unused -> store.worked())
                 .recover(cause -> {
                     if (cause instanceof TraceFile.Corrupt) {
                         log.error("archived trace is corrupt run_id={}", runId, cause);
@@ -147,53 +136,7 @@ public final class TraceArchive {
                 });
     }
 
-    private <T> Future<T> watched(Future<T> answer) {
-        return answer.onSuccess(unused -> {
-                    answers = true;
-                    health.up(NAME, engine);
-                })
-                .onFailure(cause -> {
-                    if (isAway(cause)) {
-                        lost(cause);
-                    }
-                });
-    }
-
-    private void lost(Throwable cause) {
-        if (answers) {
-            log.warn("archive does not take objects cause={} because={}", cause, because(cause));
-        }
-        answers = false;
-        var why = cause instanceof Failure failure ? " (" + failure.detail() + ")" : "";
-        health.degraded(NAME, "does not take objects: traces wait in PostgreSQL" + why);
-    }
-
-    private static String because(Throwable cause) {
-        var inner = cause.getCause();
-        return inner == null ? "" : inner.getClass().getSimpleName() + ": " + inner.getMessage();
-    }
-
-    /** True when the store could not be asked, whatever the object. */
-    static boolean isAway(Throwable cause) {
-        return cause instanceof Failure failure && failure.kind() == Failure.Kind.UNAVAILABLE;
-    }
-
     private <T> Future<T> withFile(Function<Path, Future<T>> work) {
-        return blocking.run(() -> Files.createTempFile("taskpilot-trace-", ".jsonl.gz"))
-                .compose(file -> work.apply(file)
-                        .transform((value, cause) -> blocking.run(removal(file))
-                                .transform(unused ->
-                                        cause == null ? Future.succeededFuture(value) : Future.failedFuture(cause))));
-    }
-
-    private static Callable<Boolean> removal(Path file) {
-        return () -> {
-            try {
-                return Files.deleteIfExists(file);
-            } catch (IOException e) {
-                log.warn("temporary file stays file={} cause={}", file, e.toString());
-                return false;
-            }
-        };
+        return ScratchFile.use(blocking, ".jsonl.gz", work);
     }
 }

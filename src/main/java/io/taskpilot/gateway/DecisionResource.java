@@ -10,8 +10,10 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.Json;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** The decision log: as a list, as an export, and whether it is intact. */
 final class DecisionResource {
@@ -98,18 +100,31 @@ final class DecisionResource {
         return rows;
     }
 
+    /** As NDJSON it says meanwhile how far it has come: the log of a year takes longer than clients wait in silence. */
     Future<Void> verify(RoutingContext ctx) {
-        Accept.choose(ctx.request(), Accept.JSON);
+        var form = Accept.choose(ctx.request(), Accept.JSON, Accept.NDJSON);
         var in = Query.fields(ctx);
         var run = in.idOrNull("run_id", "run_");
         in.done();
-        return gateway.reader().verifyDecisions(run).compose(verification -> {
-            var json = new LinkedHashMap<String, Object>();
-            json.put("intact", verification.broken().isEmpty());
-            json.put("chains", verification.chains());
-            json.put("rows", verification.rows());
-            json.put("broken", verification.broken());
-            return Answer.json(ctx, 200, json);
-        });
+        return form.equals(Accept.JSON) ? verified(ctx, run) : verifying(ctx, run);
+    }
+
+    private Future<Void> verified(RoutingContext ctx, @Nullable UUID run) {
+        var caller = new Outlet(ctx.vertx(), gateway.patience());
+        ctx.response().closeHandler(unused -> caller.gone());
+        return gateway.reader()
+                .verifyDecisions(run, progress -> caller.room())
+                .compose(verification -> Answer.json(ctx, 200, VerificationJson.of(verification)));
+    }
+
+    private Future<Void> verifying(RoutingContext ctx, @Nullable UUID run) {
+        return new Export(gateway, ctx, Accept.NDJSON, "")
+                .write(out -> gateway.reader()
+                        .verifyDecisions(run, progress -> out.write(line(VerificationJson.of(progress))))
+                        .compose(verification -> out.write(line(VerificationJson.of(verification)))));
+    }
+
+    private static Buffer line(Map<String, Object> json) {
+        return Buffer.buffer(Json.encode(json) + "\n");
     }
 }

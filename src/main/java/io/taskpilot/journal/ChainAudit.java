@@ -1,30 +1,27 @@
 package io.taskpilot.journal;
 
-import io.taskpilot.engine.RunReader.Verification;
+import io.taskpilot.engine.RunReader.Check;
 import io.taskpilot.journal.DecisionChain.Head;
 import io.taskpilot.journal.DecisionChain.Link;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Walks chains of decisions, link by link, and names what is wrong with them. */
 final class ChainAudit {
-    private static final int LONGEST_LIST = 100;
+    private static final int FARTHEST = 16;
 
     private final DecisionChain chain;
-    private final List<String> broken = new ArrayList<>();
+    private final Findings findings;
     private @Nullable UUID current;
     private Head head = Head.NONE;
     private @Nullable Long counted;
     private @Nullable String expectedHash;
     private boolean ofRun;
     private boolean currentBroken;
-    private long chains;
-    private long rows;
 
-    ChainAudit(DecisionChain chain) {
+    ChainAudit(DecisionChain chain, Findings findings) {
         this.chain = chain;
+        this.findings = findings;
     }
 
     /**
@@ -41,23 +38,42 @@ final class ChainAudit {
             head = Head.NONE;
             currentBroken = false;
             ofRun = view.runId() != null;
-            chains++;
+            findings.chain();
         }
-        rows++;
+        findings.row();
         counted = countedAtHead;
         expectedHash = hashAtHead;
         var place = "chain %s position %d (decision %s): "
                 .formatted(view.chainId(), link.position(), view.decision().id());
         if (link.position() > head.length() + 1) {
-            wrong("chain %s: %d deleted before position %d"
-                    .formatted(view.chainId(), link.position() - head.length() - 1, link.position()));
+            wrong(
+                    Check.CHAIN,
+                    "chain %s: %d deleted before position %d"
+                            .formatted(view.chainId(), link.position() - head.length() - 1, link.position()));
         } else if (!view.prevHash().equals(head.hash())) {
-            wrong(place + "does not follow the decision before it: changed, inserted or reordered");
+            wrong(Check.CHAIN, place + "does not follow the decision before it: changed, inserted or reordered");
         }
-        if (!view.hash().equals(chain.hash(link.position(), view))) {
-            wrong(place + "changed");
+        if (!isMadeFor(link.position(), link)) {
+            wrong(Check.CHAIN, place + what(link));
         }
         head = link.head();
+    }
+
+    private boolean isMadeFor(long position, Link link) {
+        return link.view().hash().equals(chain.hash(position, link.view()));
+    }
+
+    /** The hash covers the position: a row that holds at another one was moved, not changed. */
+    private String what(Link link) {
+        for (var away = 1; away <= FARTHEST; away++) {
+            if (isMadeFor(link.position() - away, link)) {
+                return "inserted before it, or reordered: it was made for position " + (link.position() - away);
+            }
+            if (isMadeFor(link.position() + away, link)) {
+                return "deleted before it, or reordered: it was made for position " + (link.position() + away);
+            }
+        }
+        return "changed";
     }
 
     /** After the last link. */
@@ -66,31 +82,19 @@ final class ChainAudit {
             return;
         }
         if (counted == null) {
-            wrong("chain %s: its %s is gone".formatted(current, ofRun ? "run" : "head"));
+            wrong(Check.RUN, "chain %s: its %s is gone".formatted(current, ofRun ? "run" : "head"));
         } else if (counted > head.length()) {
-            wrong("chain %s: %d deleted at the end".formatted(current, counted - head.length()));
+            wrong(Check.RUN, "chain %s: %d deleted at the end".formatted(current, counted - head.length()));
         } else if (counted < head.length()) {
-            wrong("chain %s: %d inserted at the end".formatted(current, head.length() - counted));
+            wrong(Check.RUN, "chain %s: %d inserted at the end".formatted(current, head.length() - counted));
         } else if (!currentBroken && !head.hash().equals(expectedHash)) {
-            wrong("chain %s: the whole of it was rewritten".formatted(current));
+            wrong(Check.RUN, "chain %s: the whole of it was rewritten".formatted(current));
         }
         current = null;
     }
 
-    /** A run or a head that says there are decisions, and none are there. */
-    void empty(UUID chainId, long countedAtHead) {
-        chains++;
-        wrong("chain %s: all %d deleted".formatted(chainId, countedAtHead));
-    }
-
-    private void wrong(String what) {
+    private void wrong(Check check, String what) {
         currentBroken = true;
-        if (broken.size() < LONGEST_LIST) {
-            broken.add(what);
-        }
-    }
-
-    Verification verification() {
-        return new Verification(chains, rows, List.copyOf(broken));
+        findings.wrong(check, what);
     }
 }

@@ -2,8 +2,10 @@ package io.taskpilot.journal;
 
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.SealCopies;
 import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Limiter;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.Recorded;
 import io.vertx.core.Future;
@@ -23,8 +25,12 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads the journal's projections from PostgreSQL. Safe to call from any event loop. */
 public final class PgRunReader implements RunReader {
+    private static final int VERIFICATIONS = 2; // each reads the whole log
+
     private final Database database;
     private final DecisionQueries decisions;
+    private final Verifier verifier;
+    private final Limiter verifications = new Limiter("verify", VERIFICATIONS);
     private final Reports reports;
     private final @Nullable TraceArchive archive;
     private final @Nullable Duration kept;
@@ -34,20 +40,26 @@ public final class PgRunReader implements RunReader {
      *
      * @param chainKey the key that the decisions were hashed with, or null
      * @param archive null for whoever reads no old runs
+     * @param copies of the seals, to compare them with; null compares with nothing
      * @param kept how long runs are kept; null for ever
      */
     public PgRunReader(
-            Database database, @Nullable Secret chainKey, @Nullable TraceArchive archive, @Nullable Duration kept) {
+            Database database,
+            @Nullable Secret chainKey,
+            @Nullable TraceArchive archive,
+            @Nullable SealCopies copies,
+            @Nullable Duration kept) {
         this.database = database;
         this.archive = archive;
         this.kept = kept;
-        this.decisions = new DecisionQueries(database, new DecisionChain(chainKey));
+        this.decisions = new DecisionQueries(database);
+        this.verifier = new Verifier(database, new DecisionChain(chainKey), new SealHash(chainKey), copies);
         this.reports = new Reports(database);
     }
 
     /** Without an archive. */
     public PgRunReader(Database database, @Nullable Secret chainKey) {
-        this(database, chainKey, null, null);
+        this(database, chainKey, null, null, null);
     }
 
     @Override
@@ -156,15 +168,15 @@ public final class PgRunReader implements RunReader {
 
     @Override
     public Future<Void> exportDecisions(DecisionFilter filter, Function<List<DecisionView>, Future<Void>> sink) {
-        return decisions.export(filter, sink);
+        return new DecisionExport(database, filter, sink).run();
     }
 
     @Override
-    public Future<Verification> verifyDecisions(@Nullable UUID runId) {
-        return runId == null
-                ? decisions.verify(null)
+    public Future<Verification> verifyDecisions(@Nullable UUID runId, Function<Progress, Future<Void>> progress) {
+        return verifications.run(() -> runId == null
+                ? verifier.verify(null, progress)
                 : ofRun("select id from runs where id = $1", runId, row -> row)
-                        .compose(unused -> decisions.verify(runId));
+                        .compose(unused -> verifier.verify(runId, progress)));
     }
 
     @Override

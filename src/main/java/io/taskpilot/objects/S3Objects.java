@@ -165,7 +165,7 @@ public final class S3Objects implements ObjectStore {
                         .bucket(bucket)
                         .object(key)
                         .filename(file.toString(), PART_BYTES)
-                        .contentType("application/gzip")
+                        .contentType(key.endsWith(".json") ? "application/json" : "application/gzip")
                         .build()))
                 .mapEmpty();
     }

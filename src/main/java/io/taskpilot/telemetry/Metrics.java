@@ -11,6 +11,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.core.metrics.Info;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.DoubleStream;
@@ -44,6 +45,7 @@ public final class Metrics {
     private final Label closings = Label.of("complete", "client_gone", "slow_reader", "draining", "error");
     private final Label objectOutcomes = Label.of("archived", "failed", "corrupt", "expired");
     private final Label strangers = Label.of("caller-unauthenticated", "caller-foreign-origin");
+    private final Label sealOutcomes = Label.of("sealed", "copied", "failed", "conflict");
     private final Label refusals = Label.of("overload", "queue", "rate_limit", "budget", "draining");
     private final Label tools = Label.upTo(100);
     private final Label rails = Label.upTo(100);
@@ -75,6 +77,7 @@ public final class Metrics {
     private final MeterProvider<Counter> poisoned = counter("runs.poisoned");
     private final MeterProvider<Counter> handedBack = counter("runs.handed.back");
     private final MeterProvider<Counter> traceObjects = counter("trace.archive.objects");
+    private final MeterProvider<Counter> seals = counter("seals");
     private final MeterProvider<Timer> approvalWait = timer("approval.wait", WAIT);
     private final MeterProvider<Timer> llm = timer("llm.request.duration", MODEL);
     private final MeterProvider<Timer> firstToken = timer("llm.first.token", MODEL);
@@ -91,6 +94,7 @@ public final class Metrics {
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
     private final AtomicInteger stuck = new AtomicInteger();
+    private final AtomicLong sealCopiesPending = new AtomicLong();
     private final AtomicInteger sse = streams("sse");
     private final AtomicInteger webSockets = streams("websocket");
 
@@ -277,6 +281,26 @@ public final class Metrics {
     /** @param days until the last ready-made partition ends, read at every scrape */
     public void partitionHeadroom(Supplier<Number> days) {
         Gauge.builder("taskpilot.partition.headroom.days", days).register(registry);
+    }
+
+    /**
+     * @param seconds since the end of the last day of the decision log that has a seal, not a number while that is not
+     *     known; read at every scrape
+     */
+    public void sealAge(Supplier<Number> seconds) {
+        Gauge.builder("taskpilot.seal.age.seconds", seconds).register(registry);
+        Gauge.builder("taskpilot.seal.copies.pending", sealCopiesPending, AtomicLong::get)
+                .register(registry);
+    }
+
+    /** @param seals that the object store does not have yet */
+    public void sealCopiesPending(long seals) {
+        sealCopiesPending.set(seals);
+    }
+
+    /** @param outcome sealed, copied, failed, or conflict: the store has another seal of that day */
+    public void seal(String outcome) {
+        seals.withTags("outcome", sealOutcomes.value(outcome)).increment();
     }
 
     /** @param pending approvals without an answer, read at every scrape */

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.engine.TraceArchive;
+import io.taskpilot.engine.WatchedStore;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
@@ -171,7 +172,8 @@ class ArchivedRunTest {
         var blocking = new BlockingIo(vertx);
         var metrics = new Metrics("1", "test");
         var database = Database.open(vertx, address, 2);
-        var archive = new TraceArchive(store.apply(vertx, blocking), blocking, new HealthRegistry(), metrics, "test");
+        var objects = new WatchedStore(store.apply(vertx, blocking), new HealthRegistry(), metrics, "test");
+        var archive = new TraceArchive(objects, blocking, metrics);
         var at = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), EVER, EVER, true);
         var reader = new PgRunReader(database, null);
         vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics))

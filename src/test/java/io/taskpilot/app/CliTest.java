@@ -240,17 +240,38 @@ class CliTest {
     }
 
     @Test
-    void verifyTellsABrokenChainByItsExitCode() {
-        try (var server = new FakeServer(List.of())
-                .answering("/v1/decisions/verify", 200, "{\"chains\": 2, \"rows\": 7, \"broken\": []}")) {
+    void verifyTellsWhatIsBrokenByItsExitCode() {
+        var intact = """
+                {"chains": 1, "rows": 3, "seals": 0}
+                {"intact": true, "chains": 2, "rows": 7, "seals": 3, "sealed_to": "2026-11-25", "copies": 1, "copies_unread": 2, "found": 0, "broken": []}
+                """;
+        var broken = """
+                {"intact": false, "chains": 2, "rows": 7, "seals": 0, "sealed_to": null, "found": 3, "broken": [{"check": "run", "what": "chain 1: its run is gone"}]}
+                """;
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions/verify", 200, intact)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("decisions", "verify")).isEqualTo(new CommandRun.End(0, """
+                    intact: 7 decisions in 2 chains, 3 seals up to 2026-11-25, 1 compared with their copy
+                      not compared: 2 copies, as the object store does not answer
+                    """, ""));
+            server.answering("/v1/decisions/verify", 200, broken);
+            assertThat(command.run("decisions", "verify")).isEqualTo(new CommandRun.End(1, """
+                    BROKEN: 7 decisions in 2 chains, 0 seals up to none, 0 compared with their copy
+                      run    chain 1: its run is gone
+                      and 2 more
+                    """, ""));
+        }
+    }
+
+    @Test
+    void aVerificationThatWasCutIsNoVerdict() {
+        var cut = "{\"chains\": 1, \"rows\": 3, \"seals\": 0}\n";
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions/verify", 200, cut)) {
             command.environment.put("TASKPILOT_SERVER", server.url().toString());
 
             assertThat(command.run("decisions", "verify"))
-                    .isEqualTo(new CommandRun.End(0, "intact: 7 decisions in 2 chains\n", ""));
-            server.answering(
-                    "/v1/decisions/verify", 200, "{\"chains\": 2, \"rows\": 7, \"broken\": [\"dec_1: changed\"]}");
-            assertThat(command.run("decisions", "verify"))
-                    .isEqualTo(new CommandRun.End(1, "BROKEN: 7 decisions in 2 chains\n  dec_1: changed\n", ""));
+                    .isEqualTo(new CommandRun.End(1, "", "taskpilot: the answer ended before the log was verified\n"));
         }
     }
 

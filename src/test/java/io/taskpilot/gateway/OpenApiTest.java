@@ -316,6 +316,7 @@ final class OpenApiTest {
         check("listDecisions", 200, client.get("/v1/decisions", "Accept", "text/csv"));
         check("listDecisions", 200, client.get("/v1/decisions", "Accept", "application/x-ndjson"));
         check("verifyDecisions", 200, client.get("/v1/decisions/verify"));
+        check("verifyDecisions", 200, client.get("/v1/decisions/verify", "Accept", "application/x-ndjson"));
         check("evaluatePolicy", 200, client.post("/v1/policy/evaluate", "{\"input\": {}}"));
     }
 

@@ -133,6 +133,17 @@ final class ResourcesTest {
     }
 
     @Test
+    void aVerificationSaysMeanwhileHowFarItHasCome() throws Exception {
+        var answer = client.get("/v1/decisions/verify", "Accept", "application/x-ndjson");
+
+        var lines = answer.body().lines().toList();
+        assertThat(lines).hasSize(2);
+        assertThat(lines.get(0)).isEqualTo("{\"chains\":0,\"rows\":0,\"seals\":0}");
+        assertThat(Client.JSON.readTree(lines.get(1)))
+                .isEqualTo(client.get("/v1/decisions/verify").json());
+    }
+
+    @Test
     void policyIsAskedAndNothingIsRecorded() throws Exception {
         var deny = client.post("/v1/policy/evaluate", "{\"input\": {\"tool_name\": \"delete_task\"}}")
                 .json();

@@ -67,6 +67,10 @@ final class TestGateway implements AutoCloseable {
         health.started();
     }
 
+    static PolicyEngine policy() {
+        return new EveryoneButDelete();
+    }
+
     static TestGateway open() throws Exception {
         return new TestGateway(Authentication.none());
     }

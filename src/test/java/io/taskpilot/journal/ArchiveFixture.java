@@ -4,7 +4,11 @@ import static io.taskpilot.journal.JournalFixture.await;
 
 import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ObjectStore;
+import io.taskpilot.engine.Seal;
+import io.taskpilot.engine.SealCopies;
+import io.taskpilot.engine.Sealer;
 import io.taskpilot.engine.TraceArchive;
+import io.taskpilot.engine.WatchedStore;
 import io.taskpilot.journal.JournalFixture.Owned;
 import io.taskpilot.objects.FileObjects;
 import io.taskpilot.resilience.BlockingIo;
@@ -19,8 +23,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
@@ -30,6 +37,7 @@ import java.util.stream.Stream;
 /** A journal with an archive, and runs of long ago. */
 final class ArchiveFixture implements AutoCloseable {
     static final Instant LONG_AGO = Instant.parse("2026-03-10T12:00:00Z");
+    static final LocalDate OLD_MONTH_ENDS = LocalDate.parse("2026-03-31");
     static final Duration EVER = Duration.ofDays(10_000);
 
     final JournalFixture journal;
@@ -38,6 +46,8 @@ final class ArchiveFixture implements AutoCloseable {
     final HealthRegistry health = new HealthRegistry();
     final Metrics metrics = new Metrics("1", "test");
     final TraceArchive archive;
+    final SealCopies copies;
+    final PgSeals seals;
     final PgRunReader reader;
     private final List<Path> owned;
 
@@ -51,16 +61,19 @@ final class ArchiveFixture implements AutoCloseable {
         this.owned = delete ? List.of(directory) : List.of();
         blocking = new BlockingIo(journal.vertx);
         archive = archive(new FileObjects(directory, blocking));
+        copies = new SealCopies(
+                new WatchedStore(new FileObjects(directory, blocking), health, metrics, "test"), blocking, true);
+        seals = new PgSeals(journal.database, null, "test");
         reader = reader(archive, EVER);
         journal.register();
     }
 
     TraceArchive archive(ObjectStore store) {
-        return new TraceArchive(store, blocking, health, metrics, "test");
+        return new TraceArchive(new WatchedStore(store, health, metrics, "test"), blocking, metrics);
     }
 
     PgRunReader reader(TraceArchive from, Duration kept) {
-        return new PgRunReader(journal.database, null, from, kept);
+        return new PgRunReader(journal.database, null, from, copies, kept);
     }
 
     /** Another process on the same database and directory. */
@@ -108,6 +121,91 @@ final class ArchiveFixture implements AutoCloseable {
         var archivist = new Archivist(
                 new PgRetention(journal.database), reader(to, keepArchive), to, settings, new Metrics("1", "test"));
         return await(journal.vertx.deployVerticle(archivist));
+    }
+
+    /** Has had its end in the middle of that day, and was accepted a day before. */
+    void endedOn(Owned run, LocalDate day) {
+        TestPostgres.execute(
+                journal.address,
+                "update runs set created_at = '%1$sT12:00Z'::timestamptz - interval '1 day', finished_at = '%1$sT12:00Z' where id = '%2$s'"
+                        .formatted(day, run.id));
+    }
+
+    void sealingBegan(LocalDate day) {
+        TestPostgres.execute(journal.address, "update sealing set first_day = '%s'".formatted(day));
+    }
+
+    /** Seals the days up to that one, without copies. */
+    List<Seal> sealThrough(LocalDate last) {
+        return sealThrough(seals, last);
+    }
+
+    static List<Seal> sealThrough(PgSeals seals, LocalDate last) {
+        var turn = Objects.requireNonNull(await(seals.turn()));
+        try {
+            var made = new ArrayList<Seal>();
+            for (var next = await(turn.state(Duration.ZERO)).next();
+                    !next.isAfter(last);
+                    next = await(turn.state(Duration.ZERO)).next()) {
+                made.add(await(turn.seal(next)));
+            }
+            return made;
+        } finally {
+            await(turn.end());
+        }
+    }
+
+    /** Deploys one that looks often, until it is undeployed. */
+    String sealer(SealCopies to) {
+        return sealer(to, Duration.ZERO);
+    }
+
+    private String sealer(SealCopies to, Duration margin) {
+        var settings = new Sealer.Settings(margin, Duration.ofMillis(50));
+        return await(journal.vertx.deployVerticle(new Sealer(seals, to, settings, health, metrics)));
+    }
+
+    /** Seals every day that is over, and copies the seals. */
+    void sealAll() {
+        work(Duration.ZERO);
+    }
+
+    /** Copies the seals there are. */
+    void copyAll() {
+        work(EVER);
+    }
+
+    private void work(Duration margin) {
+        var id = sealer(copies, margin);
+        eventually(() -> {
+            var state = await(seals.state(margin));
+            return !state.due() && state.uncopied() == 0 && sealing().equals("every day before " + state.next());
+        });
+        await(journal.vertx.undeploy(id));
+    }
+
+    /** What {@code /health} says of the seals. */
+    String sealing() {
+        return health("seals");
+    }
+
+    /** What {@code /health} says of that; empty for nothing yet. */
+    String health(String name) {
+        var state = health.states().get(name);
+        return state == null ? "" : state.detail();
+    }
+
+    /** Has the runs of {@link #LONG_AGO} that ended end on their day, and seals their month. */
+    void sealOldMonth() {
+        if (count("seals") == 0) {
+            sealingBegan(OLD_MONTH_ENDS.minusDays(1));
+        }
+        TestPostgres.execute(
+                journal.address,
+                "update runs set finished_at = '%s' where finished_at is not null and sealed_on is null and id < uuid_at('2026-04-01Z')"
+                        .formatted(LONG_AGO));
+        var next = await(seals.state(Duration.ZERO)).next();
+        sealThrough(next.isBefore(OLD_MONTH_ENDS) ? OLD_MONTH_ENDS : next);
     }
 
     /** Archives what there is, and drops or removes nothing. */

@@ -10,8 +10,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.taskpilot.engine.ObjectStore;
+import io.taskpilot.engine.RunReader.Progress;
 import io.taskpilot.engine.RunReader.Verification;
 import io.taskpilot.engine.TraceArchive;
+import io.taskpilot.engine.WatchedStore;
 import io.taskpilot.objects.FileObjects;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Ids;
@@ -28,6 +30,8 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -35,6 +39,7 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.GZIPInputStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,6 +62,7 @@ class ArchiveTest {
     }
 
     private void dropOldMonth() {
+        fixture.sealOldMonth();
         var archivist = fixture.archivist(fixture.archive, MONTH, EVER);
         eventually(() -> !fixture.hasOldMonth());
         await(fixture.journal.vertx.undeploy(archivist));
@@ -115,11 +121,55 @@ class ArchiveTest {
         fixture.archiveAll();
         dropOldMonth();
 
-        assertThat(await(fixture.reader.verifyDecisions(null))).isEqualTo(new Verification(1, 1, List.of()));
-        assertThat(await(fixture.reader.verifyDecisions(run.id)).broken()).isEmpty();
+        var all = verified(null);
+        assertThat(all.broken()).isEmpty();
+        assertThat(all.checked()).isEqualTo(new Progress(1, 1, 2));
+        assertThat(verified(run.id).broken()).isEmpty();
 
         TestPostgres.execute(fixture.journal.address, "delete from decisions");
-        assertThat(await(fixture.reader.verifyDecisions(null)).broken()).hasSize(1);
+        assertThat(verified(null).broken()).hasSize(1);
+    }
+
+    @Test
+    void chainsOfNoRunGoWithTheirMonthAndSoDoTheirHeads() {
+        fixture.makeOldMonth();
+        OtherChain.begun(fixture.journal.address, ArchiveFixture.OLD_MONTH_ENDS).append(2);
+        var recent = OtherChain.begun(fixture.journal.address, LocalDate.now(ZoneOffset.UTC))
+                .append(3);
+        fixture.sealOldMonth();
+        assertThat(verified(null).checked()).isEqualTo(new Progress(2, 5, 2));
+
+        assertThat(drop()).isTrue();
+
+        assertThat(verified(null).broken()).isEmpty();
+        assertThat(verified(null).checked()).isEqualTo(new Progress(1, 3, 2));
+        await(fixture.journal.journal.cleanUp());
+        assertThat(TestPostgres.query(fixture.journal.address, "select chain_id from decision_chains"))
+                .isEqualTo(recent.id.toString());
+        assertThat(verified(null).broken()).isEmpty();
+        TestPostgres.execute(fixture.journal.address, "delete from decisions");
+        assertThat(verified(null).broken()).hasSize(1);
+    }
+
+    private Verification verified(@Nullable UUID runId) {
+        return await(fixture.reader.verifyDecisions(runId, progress -> Future.succeededFuture()));
+    }
+
+    @Test
+    void aMonthStaysUntilEachOfItsRunsAndDaysIsSealed() {
+        fixture.makeOldMonth();
+        succeeded(fixture.old("go"));
+        fixture.archiveAll();
+
+        assertThat(drop()).isFalse();
+
+        fixture.sealOldMonth();
+        TestPostgres.execute(fixture.journal.address, "delete from seals where day = '2026-03-31'");
+        assertThat(drop()).isFalse();
+        fixture.sealOldMonth();
+        assertThat(drop()).isTrue();
+        assertThat(fixture.count("pg_class where relname = 'seal_heads_y2026m03'"))
+                .isZero();
     }
 
     @Test
@@ -128,11 +178,13 @@ class ArchiveTest {
         succeeded(fixture.old("go"));
         var unfinished = fixture.old("go").appended(started());
         fixture.archiveAll();
+        fixture.sealOldMonth();
 
         assertThat(drop()).isFalse();
 
         succeededFromStarted(unfinished);
         fixture.archiveAll();
+        fixture.sealOldMonth();
         assertThat(drop()).isTrue();
     }
 
@@ -155,6 +207,7 @@ class ArchiveTest {
         fixture.makeOldMonth();
         succeeded(fixture.old("go"));
         fixture.archiveAll();
+        fixture.sealOldMonth();
         var address = fixture.journal.address;
         try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
                 var statement = connection.createStatement()) {
@@ -171,6 +224,7 @@ class ArchiveTest {
     @Test
     void whileSomebodyDropsNobodyElseDoes() throws Exception {
         fixture.makeOldMonth();
+        fixture.sealOldMonth();
         var address = fixture.journal.address;
         try (var connection = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
                 var statement = connection.createStatement()) {
@@ -187,6 +241,7 @@ class ArchiveTest {
     @Test
     void aDropGivesUpBeforeItsStatementIsEnded() throws Exception {
         fixture.makeOldMonth();
+        fixture.sealOldMonth();
         var address = fixture.journal.address;
         try (var reader = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
                 var reading = reader.createStatement();
@@ -290,8 +345,10 @@ class ArchiveTest {
             TestPostgres.execute(fixture.journal.address, "update runs set archive_store = null");
         }
         var elsewhere = Files.createTempDirectory("taskpilot-archive");
-        var store = new FileObjects(elsewhere, fixture.blocking);
-        var archive = new TraceArchive(store, fixture.blocking, fixture.health, fixture.metrics, "elsewhere");
+        var store = new WatchedStore(
+                new FileObjects(elsewhere, fixture.blocking), fixture.health, fixture.metrics, "elsewhere");
+        var archive = new TraceArchive(store, fixture.blocking, fixture.metrics);
+        fixture.sealOldMonth();
 
         var archivist = fixture.archivist(archive, MONTH, EVER);
         eventually(() -> !fixture.hasOldMonth());
@@ -313,6 +370,10 @@ class ArchiveTest {
                 fixture.journal.address,
                 "select suffix from partition_months() where '" + gone.id
                         + "' between uuid_at(starts) and uuid_at(ends)");
+        TestPostgres.execute(fixture.journal.address, "update runs set sealed_on = current_date"); // as if it were over
+        TestPostgres.execute(
+                fixture.journal.address,
+                "insert into seals (day, chains, rows, root, prev_hash, hash) values ('9999-12-31', 0, 0, '', '', '')");
         TestPostgres.execute(fixture.journal.address, "select drop_month('" + month + "')");
         assertThat(fixture.count("partition_months() where suffix = '" + month + "'"))
                 .isZero();
@@ -413,6 +474,7 @@ class ArchiveTest {
         var run = succeeded(fixture.old("go"));
         succeeded(fixture.journal.owned());
         fixture.archiveAll();
+        fixture.sealOldMonth();
         var object = fixture.object(run.id);
 
         var archivist = fixture.archivist(fixture.archive, MONTH, MONTH);
@@ -425,7 +487,7 @@ class ArchiveTest {
         assertThat(slug(reader.events(run.id, 0, 1))).isEqualTo("caller-run-expired");
         var recent = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
         assertThat(slug(reader.run(recent))).isEqualTo("caller-not-found");
-        assertThat(await(reader.verifyDecisions(null)).broken()).isEmpty();
+        assertThat(verified(null).broken()).isEmpty();
     }
 
     private static String slug(Future<?> future) {

@@ -13,7 +13,9 @@ import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.engine.RunReader.DecisionFilter;
 import io.taskpilot.engine.RunReader.DecisionView;
+import io.taskpilot.engine.RunReader.Finding;
 import io.taskpilot.engine.RunReader.PageRequest;
+import io.taskpilot.engine.RunReader.Progress;
 import io.taskpilot.engine.RunReader.Verification;
 import io.taskpilot.journal.JournalFixture.Owned;
 import io.taskpilot.run.Agent;
@@ -35,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,7 +70,15 @@ class DecisionLogTest {
     }
 
     private Verification verified() {
-        return await(fixture.reader.verifyDecisions(null));
+        return verified(fixture.reader, null);
+    }
+
+    private static Verification verified(PgRunReader reader, @Nullable UUID runId) {
+        return await(reader.verifyDecisions(runId, progress -> Future.succeededFuture()));
+    }
+
+    private static Verification intact(long chains, long rows) {
+        return new Verification(new Progress(chains, rows, 0), null, 0, 0, 0, List.of());
     }
 
     @Test
@@ -75,7 +86,7 @@ class DecisionLogTest {
         decided();
         decided();
 
-        assertThat(verified()).isEqualTo(new Verification(2, 10, List.of()));
+        assertThat(verified()).isEqualTo(intact(2, 10));
     }
 
     @Test
@@ -95,7 +106,7 @@ class DecisionLogTest {
                 .appended(new RunEvent.Resumed("answered"), checked(DecisionResult.ALLOW))
                 .appended(checked(DecisionResult.ALLOW));
 
-        assertThat(await(fixture.reader.verifyDecisions(run.id))).isEqualTo(new Verification(1, 3, List.of()));
+        assertThat(verified(fixture.reader, run.id)).isEqualTo(intact(1, 3));
     }
 
     @ParameterizedTest
@@ -126,7 +137,43 @@ class DecisionLogTest {
             TestPostgres.execute(fixture.address, tampering);
         }
 
-        assertThat(verified().broken()).anySatisfy(line -> assertThat(line).containsPattern(expected));
+        assertThat(verified().broken())
+                .anySatisfy(finding -> assertThat(finding.what()).containsPattern(expected));
+    }
+
+    @Test
+    void rowsThatMovedAreToldFromRowsThatChanged() {
+        decided();
+        TestPostgres.execute(fixture.address, "update decisions set position = position + 100 where position >= 3");
+        TestPostgres.execute(fixture.address, "update decisions set position = position - 99 where position > 100");
+        TestPostgres.execute(
+                fixture.address,
+                "insert into decisions select chain_id, 3, id, run_id, request_id, trace_id, tenant, principal, decision_type, phase, result, rule, reason, agent, tool, policy_revision, input_sha256, context, latency_ms, created_at, hash, 'x' from decisions where position = 2");
+
+        assertThat(verified().broken().stream().map(finding -> finding.check().word() + " " + finding.what()))
+                .anyMatch(line -> line.startsWith("chain") && line.contains("position 3") && line.endsWith(": changed"))
+                .anyMatch(line -> line.contains("position 4") && line.contains("it was made for position 3"))
+                .anyMatch(line -> line.startsWith("run") && line.endsWith("1 inserted at the end"));
+    }
+
+    @Test
+    void aVerificationEndsWithItsReader() {
+        decided();
+
+        assertThat(failure(fixture.reader.verifyDecisions(
+                        null, progress -> Future.failedFuture(new IllegalStateException("reader gone")))))
+                .hasMessage("reader gone");
+    }
+
+    @Test
+    void moreIsFoundThanListed() {
+        for (var i = 0; i < 25; i++) {
+            decided();
+        }
+        TestPostgres.execute(fixture.address, "update decisions set reason = 'other'");
+
+        assertThat(verified().found()).isEqualTo(125);
+        assertThat(verified().broken()).hasSize(Verification.LONGEST_LIST);
     }
 
     @Test
@@ -138,7 +185,11 @@ class DecisionLogTest {
                 "update runs set decisions_hash = (select decisions_hash from runs where id = '%s') where id = '%s'"
                         .formatted(other.id, run.id));
 
-        assertThat(verified().broken()).singleElement().asString().contains(run.id.toString(), "rewritten");
+        assertThat(verified().broken())
+                .singleElement()
+                .extracting(Finding::what)
+                .asString()
+                .contains(run.id.toString(), "rewritten");
     }
 
     @Test
@@ -150,7 +201,7 @@ class DecisionLogTest {
         var run = fixture.new Owned(request, creation);
         await(keyed.append(run.id, creation.fence(), run.state, List.of(started(), checked(DecisionResult.ALLOW))));
 
-        assertThat(await(new PgRunReader(fixture.database, new Secret("k".repeat(32))).verifyDecisions(null))
+        assertThat(verified(new PgRunReader(fixture.database, new Secret("k".repeat(32))), null)
                         .broken())
                 .isEmpty();
         assertThat(verified().broken()).isNotEmpty(); // without the key nothing matches
@@ -237,9 +288,9 @@ class DecisionLogTest {
 
     @Test
     void anUnknownRunCannotBeVerified() {
-        assertThat(failure(fixture.reader.verifyDecisions(UUID.randomUUID())))
+        assertThat(failure(fixture.reader.verifyDecisions(UUID.randomUUID(), progress -> Future.succeededFuture())))
                 .hasFieldOrPropertyWithValue("slug", "caller-not-found");
-        assertThat(await(fixture.reader.verifyDecisions(fixture.owned().id)).rows())
+        assertThat(verified(fixture.reader, fixture.owned().id).checked().rows())
                 .isZero();
     }
 

@@ -408,7 +408,10 @@ class OwnershipTest {
         assertThat(await(one.reader.task(Objects.requireNonNull(state.taskId())))
                         .status())
                 .isEqualTo("approved");
-        assertThat(await(one.reader.verifyDecisions(run.id)).rows()).isEqualTo(1);
+        assertThat(await(one.reader.verifyDecisions(run.id, progress -> Future.succeededFuture()))
+                        .checked()
+                        .rows())
+                .isEqualTo(1);
         assertThat(one.new Owned(run.id, 9).state.parked()).isEqualTo(state.parked());
     }
 

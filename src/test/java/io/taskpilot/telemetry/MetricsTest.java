@@ -34,6 +34,10 @@ final class MetricsTest {
         metrics.runPoisoned();
         metrics.runsStuck(2);
         metrics.runHandedBack();
+        metrics.sealAge(() -> 3_600);
+        metrics.sealCopiesPending(2);
+        metrics.seal("sealed");
+        metrics.partitionHeadroom(() -> 90);
         metrics.approvalsPending(() -> 1);
         metrics.approvalAnswered(second);
         metrics.llmRequest("openai", "gpt", "success", second);
@@ -85,6 +89,10 @@ final class MetricsTest {
                 "taskpilot_runs_poisoned_total 1.0",
                 "taskpilot_runs_stuck 2.0",
                 "taskpilot_runs_handed_back_total 1.0",
+                "taskpilot_seal_age_seconds 3600.0",
+                "taskpilot_seal_copies_pending 2.0",
+                "taskpilot_seals_total{outcome=\"sealed\"} 1.0",
+                "taskpilot_partition_headroom_days 90.0",
                 "taskpilot_approvals_pending 1.0",
                 "taskpilot_approval_wait_seconds_bucket",
                 "taskpilot_llm_request_duration_seconds_bucket",
