@@ -47,12 +47,6 @@ $$;
 -- The seal that has the whole chain of an ended run.
 alter table runs add column sealed_on date;
 
--- Ended runs that are still to be sealed, and runs that have not ended (theirs is null, which is sorted last).
-create index runs_unsealed on runs (finished_at, id) where sealed_on is null;
-
--- From one chain of no run to the next: who is to be sealed is asked of the decisions themselves.
-create index decisions_of_no_run on decisions (chain_id, position) where run_id is null;
-
 -- As before, but a month stays until it is sealed: each of its days, and each of its runs, whenever that ended.
 create or replace function drop_month(wanted text) returns boolean language plpgsql as $$
 declare
