@@ -155,7 +155,7 @@ class IngressChainTest {
         await(Future.all(gateway.record(denial("one")), gateway.record(denial("two"))));
         gateway.close();
 
-        assertThat(verified()).isEqualTo(new Verification(1, 2, List.of()));
+        assertThat(verified()).isEqualTo(intact(1, 2));
         assertThat(query("select count(*) from decision_chains c where not exists"
                         + " (select from nodes n where n.id = c.node)"))
                 .isEqualTo("1");
