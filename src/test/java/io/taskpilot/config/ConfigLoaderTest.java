@@ -357,6 +357,7 @@ class ConfigLoaderTest {
         Files.writeString(dir.resolve("s3-access"), "access");
         Files.writeString(dir.resolve("s3-secret"), "secret");
         Files.writeString(dir.resolve("webhook-operations"), WEBHOOK_SECRET);
+        Files.writeString(dir.resolve("webhook-operations-old"), WEBHOOK_SECRET);
 
         assertThat(load(shipped, Map.of(), Map.of())).isEqualTo(load("", Map.of(), Map.of()));
         var changed = loaded(on, Map.of(), Map.of()).settings().stream()
