@@ -23,8 +23,8 @@ import java.util.regex.Pattern;
 
 /**
  * Many WebSockets with some runs each, over two nodes on one PostgreSQL, all started by this program. Every other run is
- * followed on the node that does not own it, too. A submission that is refused for now is repeated with its key when
- * the node says, and counted. Fails unless every watcher sees every event once and in order, every submission becomes
+ * followed on the node that does not own it, too. What is refused for now, a submission with its key or a
+ * subscription from where it had got to, is asked for again when the node says, and counted. Fails unless every watcher sees every event once and in order, every submission becomes
  * one run, and each node's heap afterwards is within 50 MiB of before. The jar brings the libraries this needs:
  *
  * <pre>
@@ -63,6 +63,7 @@ public final class TwoThousandSockets {
 
     /** Somebody who follows a run. */
     private static final class Watcher {
+        private String runId = "";
         private long seq;
         private boolean ended;
     }
@@ -143,7 +144,7 @@ public final class TwoThousandSockets {
         TimeUnit.SECONDS.sleep(5); // the nodes hear of the last socket's end
         var after = heaps();
         System.out.printf(
-                "%d sockets, %d runs, %d events read in %.0f s; submissions refused for now: %d; faults: %d%n",
+                "%d sockets, %d runs, %d events read in %.0f s; refused for now: %d; faults: %d%n",
                 sockets, sockets * runs, events, seconds, refused, faults.size());
         faults.stream().limit(20).forEach(System.out::println);
         var passed = faults.isEmpty();
@@ -243,22 +244,41 @@ public final class TwoThousandSockets {
                         .put("input", "Create a low priority task to water the plants"));
     }
 
-    /** True for a submission that was refused for now; it is made again. */
-    private boolean isLater(JsonObject frame, int number, WebSocket socket) {
+    /** True for what was refused for now; it is asked for again. */
+    private boolean isLater(JsonObject frame, int number, WebSocket socket, Map<String, Watcher> refs) {
         var ref = frame.getString("id");
         var seconds = frame.getInteger("retry_after_s");
-        if (!"error".equals(frame.getString("op")) || seconds == null || ref == null || !ref.startsWith("own")) {
+        if (!"error".equals(frame.getString("op")) || seconds == null || ref == null) {
             return false;
         }
         refused++;
         var millis = seconds * 1_000L + ThreadLocalRandom.current().nextLong(1_000);
-        vertx.setTimer(millis, unused -> submit(socket, number, ref));
+        vertx.setTimer(millis, unused -> {
+            if (ref.startsWith("own")) {
+                submit(socket, number, ref);
+            } else {
+                subscribe(socket, ref, refs.get(ref));
+            }
+        });
         return true;
     }
 
     private void follow(WebSocket socket, Map<String, Watcher> refs, String ref, String runId) {
-        refs.put(ref, new Watcher());
-        send(socket, new JsonObject().put("op", "subscribe").put("id", ref).put("run_id", runId));
+        var watcher = new Watcher();
+        watcher.runId = runId;
+        refs.put(ref, watcher);
+        subscribe(socket, ref, watcher);
+    }
+
+    /** From where the watcher has got to, if it has followed the run before. */
+    private void subscribe(WebSocket socket, String ref, Watcher watcher) {
+        send(
+                socket,
+                new JsonObject()
+                        .put("op", "subscribe")
+                        .put("id", ref)
+                        .put("run_id", watcher.runId)
+                        .put("after", watcher.seq));
     }
 
     private static void send(WebSocket socket, JsonObject frame) {
@@ -272,7 +292,7 @@ public final class TwoThousandSockets {
 
     private void received(
             JsonObject frame, int number, WebSocket socket, Map<String, Watcher> refs, Accepted accepted) {
-        if (isLater(frame, number, socket)) {
+        if (isLater(frame, number, socket, refs)) {
             return;
         }
         var ref = frame.getString("id");
