@@ -214,13 +214,14 @@ public final class TwoThousandSockets {
             var me = i;
             var partner = i ^ 1; // on the other node
             sockets.get(i)
-                    .textMessageHandler(text -> received(new JsonObject(text), me, sockets.get(me), refs.get(me), (ref, runId) -> {
-                        if (ref.startsWith("own")
-                                && Integer.parseInt(ref.substring(3)) % 2 == 1
-                                && partner < sockets.size()) {
-                            follow(sockets.get(partner), refs.get(partner), "other" + ref, runId);
-                        }
-                    }));
+                    .textMessageHandler(text ->
+                            received(new JsonObject(text), me, sockets.get(me), refs.get(me), (ref, runId) -> {
+                                if (ref.startsWith("own")
+                                        && Integer.parseInt(ref.substring(3)) % 2 == 1
+                                        && partner < sockets.size()) {
+                                    follow(sockets.get(partner), refs.get(partner), "other" + ref, runId);
+                                }
+                            }));
             sockets.get(i).closeHandler(unused -> {
                 if (!done.future().isComplete()) {
                     faults.add(
