@@ -35,14 +35,22 @@ final class Liveness implements AutoCloseable {
 
     private static final long PERIOD_MILLIS = 250;
     private static final String ACTIVE = """
-            select r.id, r.owner, r.last_seq, e.type from runs r join events e on e.run_id = r.id and e.seq = r.last_seq
+            select r.id, r.owner, r.last_seq, e.type, exists (
+                select 1 from events s where s.run_id = r.id and s.type = 'tool.started' and not exists (
+                  select 1 from events f where f.run_id = r.id and f.seq > s.seq
+                    and f.type in ('tool.completed', 'tool.outcome_unknown')
+                    and f.data ->> 'call_id' = s.data ->> 'call_id')) as calling
+            from runs r join events e on e.run_id = r.id and e.seq = r.last_seq
             where r.status in ('queued', 'running')
             """;
 
-    /** @param type of its last event */
-    private record Active(@Nullable UUID owner, long lastSeq, String type) {
+    /**
+     * @param type of its last event
+     * @param calling whether a call was started whose end is not known, which the last event need not be of
+     */
+    private record Active(@Nullable UUID owner, long lastSeq, String type, boolean calling) {
         Duration patience() {
-            return type.matches("tool\\.started|run\\.resumed") ? LIMIT.plus(CALL) : LIMIT;
+            return calling ? LIMIT.plus(CALL) : LIMIT;
         }
     }
 
@@ -110,7 +118,8 @@ final class Liveness implements AutoCloseable {
             while (rows.next()) {
                 active.put(
                         rows.getObject(1, UUID.class),
-                        new Active(rows.getObject(2, UUID.class), rows.getLong(3), rows.getString(4)));
+                        new Active(
+                                rows.getObject(2, UUID.class), rows.getLong(3), rows.getString(4), rows.getBoolean(5)));
             }
         }
         if (answersSince == null) {

@@ -15,7 +15,8 @@ import java.util.concurrent.TimeUnit;
 /** Has the faults of a plan happen: those of one target after each other, those of different targets at once. */
 final class Storm {
     private static final Duration REACH = Duration.ofSeconds(3);
-    private static final Duration DRAIN = Duration.ofSeconds(40);
+    /** Accepting, the grace of 45 s, which it takes while PostgreSQL is away, and closing what is open. */
+    private static final Duration DRAIN = Duration.ofSeconds(60);
 
     /** What may fail on a disk or a wire, where no caller can mend it. */
     interface Action {
