@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The queue of accepted runs that wait in the database for a node with room, and its bound. The queue is counted there
@@ -51,7 +52,8 @@ final class Admission {
 
     private Future<Void> count() {
         return journal.waiting(limit + 1)
-                .onFailure(cause -> log.warn("queue not counted cause={}", cause.toString()))
+                .onFailure(cause -> log.atLevel(WatchedStore.isAway(cause) ? Level.DEBUG : Level.WARN)
+                        .log("queue not counted cause={}", cause.toString()))
                 // what was added meanwhile may be in it: rather forgotten for a second than counted twice
                 .onSuccess(runs -> count = new Count(runs, added.get()))
                 .transform(done -> Future.succeededFuture());

@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Keeps this node alive in the node table, takes runs that nobody owns, and closes what has expired. Recovery after a
@@ -106,7 +107,9 @@ final class Keeper extends VerticleBase {
                         return;
                     }
                     if (done.failed()) {
-                        log.warn("keeper task failed cause={}", done.cause().toString());
+                        // said once, where it was noticed, that the database is away: not four times a second
+                        log.atLevel(WatchedStore.isAway(done.cause()) ? Level.DEBUG : Level.WARN)
+                                .log("keeper task failed cause={}", done.cause().toString());
                     }
                     every(millis, task);
                 });
