@@ -132,6 +132,11 @@ final class EffectReceiver implements AutoCloseable {
         return List.copyOf(effects);
     }
 
+    boolean received(String runId) {
+        var id = Invariants.uuid(runId);
+        return effects.stream().anyMatch(effect -> effect.runId().equals(id));
+    }
+
     /** Effects that arrived while the database was away. */
     int unseen() {
         return unseen.get();

@@ -49,7 +49,11 @@ final class Load implements AutoCloseable {
         for (var i = 0; i < concurrency; i++) {
             people.add(threads.submit(() -> {
                 while (submitting) {
-                    follow(submit(request()));
+                    var run = submit(request());
+                    if (ThreadLocalRandom.current().nextInt(12) == 0) {
+                        threads.submit(() -> insist("/v1/runs/" + run + "/cancel", "{}"));
+                    }
+                    follow(run);
                 }
                 return null;
             }));
@@ -98,19 +102,16 @@ final class Load implements AutoCloseable {
     }
 
     /** Watches from two places until the run has ended; answers what it asks. */
-    void follow(String runId) throws InterruptedException {
+    private void follow(String runId) throws InterruptedException {
         var random = ThreadLocalRandom.current();
         var first = new Watcher(cluster, runId, Way.SSE, event -> react(runId, event), () -> givenUp);
         var second = new Watcher(cluster, runId, WAYS.get(random.nextInt(WAYS.size())), event -> {}, () -> givenUp);
         runToSightings.put(runId, List.of(first.sighting(), second.sighting()));
         people(second);
-        if (random.nextInt(12) == 0) {
-            threads.submit(() -> insist("/v1/runs/" + runId + "/cancel", "{}"));
-        }
         first.watch();
     }
 
-    /** As {@link #follow}, without waiting. */
+    /** Watches without waiting; nobody cancels this run unasked: what is to be seen of it must come to be. */
     void followAside(String runId) {
         synchronized (people) {
             people.add(threads.submit(() -> {
