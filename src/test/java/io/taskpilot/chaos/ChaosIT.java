@@ -56,6 +56,9 @@ class ChaosIT {
                 stopped.findsThatItLostItsRuns(STOP_MILLIS);
             }
             storm.say("a stopped node went on");
+            var late = new LateRenewal(cluster, load);
+            late.keepsTheRun();
+            storm.say("a late renewal was in time");
             var drained = new DrainedNode(cluster, load);
             drained.givesItsRunsBack();
             storm.say("a drained node gave its runs back");
@@ -68,6 +71,7 @@ class ChaosIT {
 
             var invariants = new Invariants(cluster, load.sightings());
             invariants.add(stopped.violations());
+            invariants.add(late.violations());
             invariants.add(drained.violations());
             invariants.add(storm.violations());
             invariants.add(load.violations());

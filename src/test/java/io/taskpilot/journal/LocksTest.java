@@ -3,6 +3,7 @@ package io.taskpilot.journal;
 import static io.taskpilot.journal.JournalFixture.await;
 import static io.taskpilot.journal.JournalFixture.ended;
 import static io.taskpilot.journal.JournalFixture.request;
+import static io.taskpilot.journal.JournalFixture.started;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.Journal.Claim;
@@ -20,11 +21,12 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LocksTest {
     private JournalFixture node;
+    private UUID self;
 
     @BeforeEach
     void open() {
         node = new JournalFixture();
-        node.register();
+        self = node.register();
     }
 
     @AfterEach
@@ -43,6 +45,38 @@ class LocksTest {
                 .execute("select 1 from %s where %s = '%s' for update nowait".formatted(table, column, id));
     }
 
+    private long waiting() {
+        return Long.parseLong(
+                TestPostgres.query(
+                        node.address,
+                        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"));
+    }
+
+    /** The judge sees a row that has expired, and waits behind the renewal: what it then claims by must be newer. */
+    @Test
+    void aNodeThatRenewsWhileItIsJudgedKeepsItsRuns() throws Exception {
+        node.owned().appended(started());
+        try (var other = node.another();
+                var session = transaction()) {
+            var judge = other.register();
+            TestPostgres.execute(
+                    node.address, "update nodes set expires_at = now() - interval '1 s' where id = '" + self + "'");
+            lock(session, "nodes", "id", self);
+            var renewal = node.journal.heartbeat(self);
+            while (waiting() < 1) {
+                Thread.onSpinWait();
+            }
+            var claims = other.journal.declareDead(judge, false).compose(unused -> other.journal.claim(10));
+            while (waiting() < 2 && !claims.isComplete()) {
+                Thread.onSpinWait();
+            }
+            session.rollback();
+
+            assertThat(await(renewal)).isNotNull();
+            assertThat(await(claims)).isEmpty();
+        }
+    }
+
     /** One order for all who change both: nobody waits for the run with the approval in hand. */
     @Test
     void anAnswerWaitsForTheRunBeforeItTouchesTheApproval() throws Exception {
@@ -51,10 +85,7 @@ class LocksTest {
                 var second = transaction()) {
             lock(first, "runs", "id", run.id);
             var answer = node.journal.appendUnowned(run.id, (state, now) -> List.of(ended(RunStatus.CANCELLED)));
-            while (!TestPostgres.query(
-                            node.address,
-                            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-                    .equals("1")) {
+            while (waiting() < 1) {
                 Thread.onSpinWait();
             }
 
