@@ -93,7 +93,6 @@ public final class Server {
     private static final int OPA_WAITING = 4_096;
     private static final Duration WARM_UP = Duration.ofSeconds(2);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
-    private static final long HEALTH_MILLIS = 500;
     private static final int OWN_THREADS =
             4; // for what may hang: names that nobody resolves, a file server that is gone
     private static final Sealer.Settings SEALING = new Sealer.Settings(Duration.ofMinutes(15), Duration.ofMinutes(5));
@@ -257,7 +256,7 @@ public final class Server {
         managementUrl = url(config.http().managementHost(), gateway.managementPort());
         url = serves ? url(config.http().host(), gateway.port()) : null;
 
-        watch(vertx, database);
+        new DatabaseWatch(vertx, database, health).start();
         health.states().keySet().stream()
                 .filter(name -> !NO_DEPENDENCY.contains(name))
                 .forEach(name -> metrics.dependency(name, health));
@@ -533,17 +532,6 @@ public final class Server {
         } catch (IOException e) {
             throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
         }
-    }
-
-    private void watch(Vertx vertx, Database database) {
-        health.up("postgres", "answers");
-        vertx.setPeriodic(HEALTH_MILLIS, unused -> {
-            if (database.isWell()) {
-                health.up("postgres", "answers");
-            } else {
-                health.down("postgres", "does not answer, or takes no writes: runs wait, new ones are refused");
-            }
-        });
     }
 
     /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */

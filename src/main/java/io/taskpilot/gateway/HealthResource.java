@@ -75,6 +75,7 @@ final class HealthResource {
                     .put("status", state.level().name().toLowerCase(Locale.ROOT))
                     .put("detail", state.detail())
                     .put("since", state.since().toString());
+            state.settings().forEach(data::put);
             answer.complete(state.level() == Level.DOWN ? Status.KO(data) : Status.OK(data));
         });
     }

@@ -33,6 +33,8 @@ public final class Database {
     private static final Duration HEARTBEAT_SILENCE = Duration.ofSeconds(3); // a lease lasts 10 s: room for another try
     private static final String PROBE = "select pg_is_in_recovery() or current_setting('transaction_read_only')::bool";
 
+    private static final String STANDBYS = "select current_setting('synchronous_standby_names')";
+
     private final Vertx vertx;
     private final PostgresAddress address;
     private final Duration longestSilence;
@@ -129,6 +131,13 @@ public final class Database {
     /** False from the first failure to connect until the database answers again. */
     public boolean answers() {
         return answers.get();
+    }
+
+    /** The server's {@code synchronous_standby_names}: whom commits wait for; empty for nobody. */
+    public Future<String> synchronousStandbys() {
+        return shared.run(STANDBYS)
+                .map(rows -> rows.iterator().next().getString(0))
+                .recover(PgErrors::failed);
     }
 
     /** Asks again and again until it answers. */

@@ -1,6 +1,7 @@
 package io.taskpilot.telemetry;
 
 import java.time.Instant;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -24,8 +25,9 @@ public final class HealthRegistry {
     /**
      * @param detail for people: an engine's name, what is missing; never a host or a secret
      * @param since when it took this level
+     * @param settings of its own that an operator should see, as last read
      */
-    public record State(Level level, String detail, Instant since) {}
+    public record State(Level level, String detail, Instant since, Map<String, String> settings) {}
 
     private final Map<String, State> nameToState = new ConcurrentHashMap<>();
     private final Set<String> optional = ConcurrentHashMap.newKeySet();
@@ -66,7 +68,19 @@ public final class HealthRegistry {
         nameToState.compute(
                 name,
                 (same, before) -> new State(
-                        level, detail, before != null && before.level() == level ? before.since() : Instant.now()));
+                        level,
+                        detail,
+                        before != null && before.level() == level ? before.since() : Instant.now(),
+                        before != null ? before.settings() : Map.of()));
+    }
+
+    /** Shows a setting beside how {@code name} does; of something that nothing is known of yet, it is not shown. */
+    public void setting(String name, String key, String value) {
+        nameToState.computeIfPresent(name, (same, state) -> {
+            var settings = new TreeMap<>(state.settings());
+            settings.put(key, value);
+            return new State(state.level(), state.detail(), state.since(), Collections.unmodifiableMap(settings));
+        });
     }
 
     /** A copy, sorted by name. */

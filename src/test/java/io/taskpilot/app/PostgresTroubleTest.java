@@ -30,6 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PostgresTroubleTest {
     private static final int RUNS = 12;
     private static final int STREAMS = 4;
+    private static final String STANDBYS = "ANY 1 (standby_b, standby_c)";
 
     private static Postmaster postgres;
     private static TestServer server;
@@ -94,6 +95,17 @@ class PostgresTroubleTest {
             @Override
             void end() {
                 postgres.release();
+            }
+        },
+        STANDBYS_AWAY(false) {
+            @Override
+            void begin() {
+                postgres.waitForStandbys(STANDBYS);
+            }
+
+            @Override
+            void end() {
+                postgres.waitForStandbys("");
             }
         },
         DISK_FULL(false) {
@@ -167,6 +179,27 @@ class PostgresTroubleTest {
         await("health is back", () -> health().statusCode() == 200);
         await("new runs are taken", () -> submit().statusCode() == 202);
         assertAllFinish(runs, streams);
+    }
+
+    @Test
+    void healthShowsWhichStandbysCommitsWaitFor() throws Exception {
+        await("nobody", () -> standbys().equals("none"));
+
+        postgres.waitForStandbys(STANDBYS);
+        try {
+            await("two", () -> standbys().equals(STANDBYS));
+        } finally {
+            postgres.waitForStandbys("");
+        }
+
+        await("nobody again", () -> standbys().equals("none"));
+        await("health is back", () -> health().statusCode() == 200);
+    }
+
+    private static String standbys() throws Exception {
+        var shown = ApiUser.JSON.readTree(health().body()).at("/checks/postgres/synchronous_standby_names");
+        assertThat(shown.isMissingNode() || shown.isTextual()).isTrue();
+        return shown.isMissingNode() ? "not read yet" : shown.asText().isEmpty() ? "none" : shown.asText();
     }
 
     /** As in a fail-over, again and again: each time something is under way, and its commit unknown. */

@@ -323,6 +323,7 @@ final class OpenApiTest {
     @Test
     void reportsPagesAndHealthAreAsDescribed() throws Exception {
         server.health.up("postgres", "embedded");
+        server.health.setting("postgres", "synchronous_standby_names", "ANY 1 (b, c)");
 
         check("getCostReport", 200, client.get("/v1/cost-report"));
         check("getCostReport", 200, client.get("/v1/cost-report", "Accept", "text/csv"));

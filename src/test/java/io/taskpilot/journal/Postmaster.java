@@ -98,6 +98,14 @@ public final class Postmaster implements AutoCloseable {
         release();
     }
 
+    /** @param names of standbys that are not there: each commit waits for them; empty for none */
+    public void waitForStandbys(String names) {
+        hold("select 1");
+        run("alter system set synchronous_standby_names = '" + names + "'");
+        run("select pg_reload_conf()");
+        release();
+    }
+
     /** Every connection the server allows is somebody else's, those of superusers included. */
     public void exhaust() {
         hold("select 1");
