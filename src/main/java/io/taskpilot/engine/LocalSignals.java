@@ -1,22 +1,18 @@
 package io.taskpilot.engine;
 
-import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /** Signals within one process. */
 public final class LocalSignals implements Signals {
-    private record Listener(Context context, Runnable action) {}
-
     private final Vertx vertx;
-    private final Map<UUID, List<Listener>> runToListeners = new ConcurrentHashMap<>();
+    private final Audience<UUID> watchers = new Audience<>();
+    private final Audience<AgentDelta> readers = new Audience<>();
     private final List<Runnable> claimers = new CopyOnWriteArrayList<>();
     private final List<Consumer<UUID>> cancellers = new CopyOnWriteArrayList<>();
     private final List<Runnable> missers = new CopyOnWriteArrayList<>();
@@ -27,11 +23,12 @@ public final class LocalSignals implements Signals {
 
     @Override
     public void changed(Collection<UUID> runIds) {
-        for (var runId : runIds) {
-            for (var listener : runToListeners.getOrDefault(runId, List.of())) {
-                listener.context().runOnContext(unused -> listener.action().run());
-            }
-        }
+        runIds.forEach(runId -> watchers.tell(runId, runId));
+    }
+
+    @Override
+    public void said(AgentDelta delta) {
+        readers.tell(delta.runId(), delta);
     }
 
     @Override
@@ -51,20 +48,17 @@ public final class LocalSignals implements Signals {
 
     /** As {@link #onChanged}; here there is nothing to wait for. */
     Runnable listen(UUID runId, Runnable action) {
-        var listener = new Listener(vertx.getOrCreateContext(), action);
-        runToListeners.compute(runId, (id, listeners) -> {
-            var longer = listeners == null ? new CopyOnWriteArrayList<Listener>() : listeners;
-            longer.add(listener);
-            return longer;
-        });
-        return () -> remove(runId, listener);
+        return watchers.join(vertx.getOrCreateContext(), runId, changed -> action.run());
     }
 
-    private void remove(UUID runId, Listener listener) {
-        runToListeners.computeIfPresent(runId, (id, listeners) -> {
-            listeners.remove(listener);
-            return listeners.isEmpty() ? null : listeners;
-        });
+    @Override
+    public Future<Runnable> onSaid(UUID runId, Consumer<AgentDelta> listener) {
+        return Future.succeededFuture(read(runId, listener));
+    }
+
+    /** As {@link #onSaid}. */
+    Runnable read(UUID runId, Consumer<AgentDelta> listener) {
+        return readers.join(vertx.getOrCreateContext(), runId, listener);
     }
 
     @Override

@@ -12,9 +12,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -35,12 +33,6 @@ public final class NodeSignals implements Signals {
     private static final long LAST_POST_MILLIS = 500;
     private static final Retry REOPEN = new Retry(Integer.MAX_VALUE, Duration.ofMillis(100), Duration.ofSeconds(3));
 
-    /** One that this node listens to. */
-    private static final class Channel {
-        private int watches;
-        private Promise<Void> confirmed = Promise.promise();
-    }
-
     private final Vertx vertx;
     private final Context context; // all that follows belongs to it
     private final LocalSignals local;
@@ -50,7 +42,7 @@ public final class NodeSignals implements Signals {
     private final String self = "%016x".formatted(ThreadLocalRandom.current().nextLong());
     private final SignalChannels names;
     private final Outbox outbox;
-    private final Map<String, Channel> channels = new HashMap<>();
+    private final WatchedChannels channels = new WatchedChannels();
     private @Nullable Link link;
     private int generation;
     private int failures;
@@ -69,7 +61,7 @@ public final class NodeSignals implements Signals {
         this.metrics = metrics;
         this.standing = standing;
         this.names = new SignalChannels(transport.channels());
-        this.outbox = new Outbox(self, names);
+        this.outbox = new Outbox(self, names, System::nanoTime);
     }
 
     /** Opens the link, sooner or later: there is nothing to wait for. */
@@ -98,6 +90,15 @@ public final class NodeSignals implements Signals {
         tell(() -> metrics.signalsDropped(outbox.cancelled(runId)));
     }
 
+    /** Over a link that carries text and stands, or to nobody else. */
+    @Override
+    public void said(AgentDelta delta) {
+        local.said(delta);
+        if (transport.carriesText()) {
+            tell(() -> metrics.signalsDropped(subscribed ? outbox.said(delta) : 1));
+        }
+    }
+
     private void tell(Runnable note) {
         context.runOnContext(unused -> {
             note.run();
@@ -108,19 +109,28 @@ public final class NodeSignals implements Signals {
     /** Does not wait for a confirmation that is not to be had: after a second, or without a link, polling has to do. */
     @Override
     public Future<Runnable> onChanged(UUID runId, Runnable listener) {
+        return joined(names.of(runId), local.listen(runId, listener));
+    }
+
+    @Override
+    public Future<Runnable> onSaid(UUID runId, Consumer<AgentDelta> listener) {
+        var here = local.read(runId, listener);
+        return transport.carriesText() ? joined(names.ofText(runId), here) : Future.succeededFuture(here);
+    }
+
+    /** @param here closes the subscription within this process */
+    private Future<Runnable> joined(String name, Runnable here) {
         var caller = vertx.getOrCreateContext();
-        var name = names.of(runId);
-        var here = local.listen(runId, listener);
         var open = new AtomicBoolean(true);
         Runnable close = () -> {
             if (open.getAndSet(false)) {
                 here.run();
-                context.runOnContext(unused -> leave(name));
+                context.runOnContext(unused -> channels.leave(name));
             }
         };
         var answer = Promise.<Runnable>promise();
         var patience = vertx.setTimer(LONGEST_SUBSCRIBE_MILLIS, unused -> answer.tryComplete(close));
-        context.runOnContext(unused -> join(name)
+        context.runOnContext(unused -> channels.join(name, link, lostIn(generation))
                 .onComplete(done -> caller.runOnContext(back -> {
                     vertx.cancelTimer(patience);
                     answer.tryComplete(close);
@@ -143,34 +153,6 @@ public final class NodeSignals implements Signals {
         local.onMissed(listener);
     }
 
-    private Future<Void> join(String name) {
-        var channel = channels.get(name);
-        if (channel == null) {
-            channel = new Channel();
-            channels.put(name, channel);
-            if (link != null) {
-                subscribe(link, name, channel);
-            }
-        }
-        channel.watches++;
-        return link == null ? Future.succeededFuture() : channel.confirmed.future();
-    }
-
-    private Future<Void> subscribe(Link used, String name, Channel channel) {
-        var current = generation;
-        return used.subscribe(name)
-                .onSuccess(unused -> channel.confirmed.tryComplete())
-                .onFailure(cause -> lost(current, cause.toString()));
-    }
-
-    /** The channel stays for a while: the next watch is likely to want it. */
-    private void leave(String name) {
-        var channel = channels.get(name);
-        if (channel != null) {
-            channel.watches--;
-        }
-    }
-
     private void open() {
         var current = ++generation;
         transport
@@ -187,16 +169,10 @@ public final class NodeSignals implements Signals {
         }
         link = opened;
         echoNanos = System.nanoTime();
-        channels.values().removeIf(channel -> channel.watches == 0);
-        var confirmations = new ArrayList<Future<Void>>();
+        var confirmations = new ArrayList<>(channels.subscribe(opened, lostIn(current)));
         confirmations.add(opened.subscribe(names.everybody()));
         confirmations.add(opened.subscribe(names.ofNode(self)));
-        channels.forEach((name, channel) -> {
-            channel.confirmed = Promise.promise();
-            confirmations.add(subscribe(opened, name, channel));
-        });
-        Future.all(confirmations)
-                .onComplete(all -> heardAgain(current, opened), cause -> lost(current, cause.toString()));
+        Future.all(confirmations).onComplete(all -> heardAgain(current, opened), lostIn(current)::accept);
     }
 
     /** What was said while nobody listened is lost: everybody looks for themselves, once. */
@@ -208,6 +184,10 @@ public final class NodeSignals implements Signals {
         local.missed();
         sayEcho(current, opened);
         post();
+    }
+
+    private Consumer<Throwable> lostIn(int current) {
+        return cause -> lost(current, cause.toString());
     }
 
     private void lost(int current, String cause) {
@@ -237,24 +217,32 @@ public final class NodeSignals implements Signals {
         link = null;
         subscribed = false;
         posting = false;
-        channels.values().forEach(channel -> channel.confirmed.tryComplete());
+        metrics.signalsDropped(outbox.forgetText());
+        channels.giveUp();
     }
 
     private void heard(String text) {
-        SignalMessage.parse(text).ifPresent(message -> {
-            if (message.sender().equals(self)) {
-                if (message.kind() == Kind.ECHO) {
-                    echoCame();
-                }
-                return; // the rest was told when it was said
+        SignalMessage.parse(text)
+                .ifPresentOrElse(
+                        this::heard,
+                        () -> TextMessage.parse(text)
+                                .filter(message -> !message.sender().equals(self))
+                                .ifPresent(message -> local.said(message.delta())));
+    }
+
+    private void heard(SignalMessage message) {
+        if (message.sender().equals(self)) {
+            if (message.kind() == Kind.ECHO) {
+                echoCame();
             }
-            switch (message.kind()) {
-                case CHANGED -> local.changed(message.runIds());
-                case CLAIMABLE -> local.claimable();
-                case CANCEL -> local.cancelRequested(message.runIds().get(0));
-                case ECHO -> log.debug("echo of another node sender={}", message.sender());
-            }
-        });
+            return; // the rest was told when it was said
+        }
+        switch (message.kind()) {
+            case CHANGED -> local.changed(message.runIds());
+            case CLAIMABLE -> local.claimable();
+            case CANCEL -> local.cancelRequested(message.runIds().get(0));
+            case ECHO -> log.debug("echo of another node sender={}", message.sender());
+        }
     }
 
     private void echoCame() {
@@ -278,23 +266,13 @@ public final class NodeSignals implements Signals {
             lost(current, "nothing comes back");
         } else if (subscribed) {
             sayEcho(current, used);
-            forgetUnwatched(current, used);
+            channels.forgetUnwatched(used, lostIn(current));
         }
     }
 
     private void sayEcho(int current, Link used) {
         var echo = new SignalMessage(self, Kind.ECHO, List.of()).text();
         used.post(List.of(new Post(names.ofNode(self), echo))).onFailure(cause -> lost(current, cause.toString()));
-    }
-
-    private void forgetUnwatched(int current, Link used) {
-        channels.entrySet().removeIf(entry -> {
-            var unwatched = entry.getValue().watches == 0;
-            if (unwatched) {
-                used.unsubscribe(entry.getKey()).onFailure(cause -> lost(current, cause.toString()));
-            }
-            return unwatched;
-        });
     }
 
     /** One batch at a time: the next gathers meanwhile. */
@@ -312,6 +290,7 @@ public final class NodeSignals implements Signals {
                 lost(current, done.cause().toString());
             } else if (current == generation) {
                 metrics.signalsPosted(posts.size());
+                outbox.posted(posts, done.result());
                 posting = false;
                 post();
             }

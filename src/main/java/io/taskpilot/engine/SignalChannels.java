@@ -8,6 +8,8 @@ import java.util.UUID;
  * @param count of the channels that changes of runs are spread over, so that a node hears of what it watches, not of all
  */
 record SignalChannels(int count) {
+    private static final int TEXT_CHANNELS = 16;
+    private static final String TEXT = "taskpilot_text_";
 
     /** What every node listens to: runs to claim, runs to cancel. */
     String everybody() {
@@ -16,6 +18,15 @@ record SignalChannels(int count) {
 
     String of(UUID runId) {
         return "taskpilot_" + Math.floorMod(Long.hashCode(runId.getLeastSignificantBits()), count);
+    }
+
+    /** Of live text: finer, so that a node hears little of what it does not watch. */
+    String ofText(UUID runId) {
+        return TEXT + Math.floorMod(Long.hashCode(runId.getLeastSignificantBits()), count * TEXT_CHANNELS);
+    }
+
+    boolean isText(String channel) {
+        return channel.startsWith(TEXT);
     }
 
     /** A node's own. */

@@ -10,6 +10,9 @@ public interface SignalTransport {
     /** Over how many channels changes of runs are spread: the same on every node. */
     int channels();
 
+    /** Whether it is made for more than ids: live text crosses nodes by such a transport, or not at all. */
+    boolean carriesText();
+
     /**
      * A new link, on connections of its own. Fails within 5 s when there is nobody to talk to.
      *
@@ -28,7 +31,8 @@ public interface SignalTransport {
 
         Future<Void> unsubscribe(String channel);
 
-        Future<Void> post(List<Post> posts);
+        /** Gives how many links heard each, in the order of {@code posts}; nothing where the transport can't tell. */
+        Future<List<Integer>> post(List<Post> posts);
 
         /** What is under way fails. Idempotent. */
         void close();

@@ -13,6 +13,9 @@ public interface Signals {
     /** These runs have new events. Called after the commit, once a batch. */
     void changed(Collection<UUID> runIds);
 
+    /** An answer goes on with this text. Whoever can't be told at once never is: the journal will have the whole answer. */
+    void said(AgentDelta delta);
+
     /** There may be runs to claim. */
     void claimable();
 
@@ -25,6 +28,14 @@ public interface Signals {
      * @return closes the subscription when run
      */
     Future<Runnable> onChanged(UUID runId, Runnable listener);
+
+    /**
+     * Completes as {@link #onChanged} does. {@code listener} is told of live text on the caller's context, in the order of
+     * its saying, and unless much is said at once before it hears of an event that the same node committed later.
+     *
+     * @return closes the subscription when run
+     */
+    Future<Runnable> onSaid(UUID runId, Consumer<AgentDelta> listener);
 
     /** Called on any thread. */
     void onClaimable(Runnable listener);

@@ -35,6 +35,11 @@ public final class NotifyTransport implements SignalTransport {
         return CHANNELS;
     }
 
+    @Override
+    public boolean carriesText() {
+        return false; // it would go through the database that every append waits for
+    }
+
     /** The pool is the link's own: closing it closes a connection that is still being made, too. */
     @Override
     public Future<Link> open(Consumer<String> heard, Runnable ended) {
@@ -77,13 +82,13 @@ public final class NotifyTransport implements SignalTransport {
         }
 
         @Override
-        public Future<Void> post(List<Post> posts) {
+        public Future<List<Integer>> post(List<Post> posts) {
             var channels = posts.stream().map(Post::channel).toArray(String[]::new);
             var texts = posts.stream().map(Post::text).toArray(String[]::new);
             return connection
                     .preparedQuery(NOTIFY)
                     .execute(Tuple.tuple().addArrayOfString(channels).addArrayOfString(texts))
-                    .mapEmpty();
+                    .map(List.of());
         }
 
         @Override

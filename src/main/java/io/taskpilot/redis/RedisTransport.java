@@ -60,6 +60,11 @@ public final class RedisTransport implements SignalTransport {
         return CHANNELS;
     }
 
+    @Override
+    public boolean carriesText() {
+        return true;
+    }
+
     /** The client is the link's own: closing it closes connections that are still being made, too. */
     @Override
     public Future<Link> open(Consumer<String> heard, Runnable ended) {
@@ -157,12 +162,14 @@ public final class RedisTransport implements SignalTransport {
         }
 
         @Override
-        public Future<Void> post(List<Post> posts) {
+        public Future<List<Integer>> post(List<Post> posts) {
             var publish = posts.stream()
                     .map(post ->
                             Request.cmd(Command.PUBLISH).arg(post.channel()).arg(post.text()))
                     .toList();
-            return publishing.batch(publish).mapEmpty();
+            return publishing
+                    .batch(publish)
+                    .map(heard -> heard.stream().map(Response::toInteger).toList());
         }
 
         @Override

@@ -1,4 +1,4 @@
-/** Redis: wakes other nodes. Nothing in it decides. */
+/** Redis: wakes other nodes, and carries text that is being written. Nothing in it decides. */
 @NullMarked
 package io.taskpilot.redis;
 

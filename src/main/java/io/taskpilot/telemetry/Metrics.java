@@ -399,7 +399,7 @@ public final class Metrics {
         signalsPosted.withTags(NO_TAGS).increment(messages);
     }
 
-    /** Signals to other nodes that were given up: these find out by polling. */
+    /** Signals to other nodes that were given up, which these find out by polling, and live text, which they don't. */
     public void signalsDropped(int signals) {
         signalsDropped.withTags(NO_TAGS).increment(signals);
     }

@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 
 import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -68,6 +69,23 @@ public final class Listening implements AutoCloseable {
     /** Opens a subscription; run the answer to close it. */
     public Runnable watch(UUID runId) {
         return await(signals.onChanged(runId, () -> changed.add(runId)));
+    }
+
+    /** What is heard of a run from now on, in the order of its coming: live text, and the run's id at each change. */
+    public BlockingQueue<Object> follow(UUID runId) {
+        var news = new LinkedBlockingQueue<Object>();
+        var context = vertx.getOrCreateContext();
+        var subscribed = Promise.<Void>promise();
+        context.runOnContext(unused -> Future.all(
+                        signals.onSaid(runId, news::add), signals.onChanged(runId, () -> news.add(runId)))
+                .<Void>mapEmpty()
+                .onComplete(subscribed));
+        await(subscribed.future());
+        return news;
+    }
+
+    public static Object nextOf(BlockingQueue<Object> news) {
+        return next(news, "news of a run");
     }
 
     public UUID nextChange() {

@@ -1,7 +1,9 @@
 package io.taskpilot.engine;
 
+import static io.taskpilot.engine.Listening.nextOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.run.Agent;
 import io.taskpilot.run.Ids;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -60,6 +62,28 @@ public abstract class SignalsContract {
         two.signals.changed(List.of(run));
         assertThat(one.nextChange()).isEqualTo(run);
         assertThat(one.changeHeard()).isNull();
+    }
+
+    /** A text of a run that goes on after event 3. */
+    protected static AgentDelta text(UUID run, int offset, String text) {
+        return new AgentDelta(run, 3, Agent.EXECUTOR, offset, text);
+    }
+
+    @Test
+    void readersOfTheSameNodeHearTextAtOnceAndOnce() {
+        var run = run();
+        var news = one.follow(run);
+        var first = text(run, 0, "Grüße 🚀\n");
+        var second = text(run, 9, "and more");
+
+        one.signals.said(first);
+        one.signals.said(text(run(), 0, "of another run"));
+        one.signals.said(second);
+        one.signals.changed(List.of(run));
+
+        assertThat(List.of(nextOf(news), nextOf(news), nextOf(news))).containsExactly(first, second, run);
+        two.signals.changed(List.of(run));
+        assertThat(nextOf(news)).isEqualTo(run); // by then the echo of the text has come back, too
     }
 
     @Test

@@ -116,6 +116,11 @@ class WatchTest {
         }
 
         @Override
+        public boolean carriesText() {
+            return true;
+        }
+
+        @Override
         public Future<Link> open(Consumer<String> listener, Runnable ended) {
             heard = listener;
             return Future.succeededFuture(this);
@@ -136,9 +141,9 @@ class WatchTest {
         }
 
         @Override
-        public Future<Void> post(List<Post> posts) {
+        public Future<List<Integer>> post(List<Post> posts) {
             posts.forEach(post -> heard.accept(post.text()));
-            return Future.succeededFuture();
+            return Future.succeededFuture(List.of());
         }
 
         @Override

@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import static io.taskpilot.engine.Listening.nextOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.engine.Listening;
@@ -73,5 +74,19 @@ class NotifyTransportTest extends SignalsContract {
                 assertThat(three.nextChange()).isEqualTo(run);
             }
         }
+    }
+
+    @Test
+    void textStaysOnItsNode() {
+        var run = run();
+        var here = one.follow(run);
+        var there = two.follow(run);
+        var said = text(run, 0, "Hello");
+
+        one.signals.said(said);
+        one.signals.changed(List.of(run));
+
+        assertThat(List.of(nextOf(here), nextOf(here))).containsExactly(said, run);
+        assertThat(nextOf(there)).isEqualTo(run);
     }
 }

@@ -1,5 +1,6 @@
 package io.taskpilot.redis;
 
+import static io.taskpilot.engine.Listening.nextOf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -107,6 +108,58 @@ class RedisTransportTest extends SignalsContract {
         bothHearEachOther();
 
         assertThat(one.metric("taskpilot_signals_dropped_total")).isBetween(900.0, 1_100.0);
+    }
+
+    @Test
+    void textReachesReadersOfOtherNodesInOrderAndBeforeTheChangeThatFollows() {
+        var run = run();
+        var news = two.follow(run);
+        var said = List.of(
+                text(run, 0, "Grüße 🚀\n"), text(run, 9, " and \u0001 \"more\""), text(run, 22, "x".repeat(1_024)));
+
+        said.forEach(one.signals::said);
+        one.signals.said(text(run(), 0, "of another run"));
+        one.signals.changed(List.of(run));
+
+        for (var each : said) {
+            assertThat(nextOf(news)).isEqualTo(each);
+        }
+        assertThat(nextOf(news)).isEqualTo(run);
+    }
+
+    @Test
+    void textIsPostedWhileSomebodyReadsIt() {
+        var run = run();
+        one.signals.said(text(run, 0, "for nobody"));
+        var news = two.follow(run);
+
+        one.signals.said(text(run, 0, "for two"));
+
+        assertThat(nextOf(news)).isIn(text(run, 0, "for nobody"), text(run, 0, "for two"));
+    }
+
+    @Test
+    void textIsDroppedWhileRedisHangsAndNobodyWaits() {
+        var run = run();
+        redis.hang();
+        try {
+            for (var i = 0; i < 5_000; i++) {
+                one.signals.said(text(run, i, "x".repeat(1_000)));
+            }
+            one.standing(false);
+            two.standing(false);
+            one.signals.said(text(run, 0, "lost, too"));
+        } finally {
+            redis.goOn();
+        }
+        one.standing(true);
+        two.standing(true);
+
+        var news = two.follow(run);
+        var last = text(run, 0, "heard");
+        one.signals.said(last);
+        assertThat(nextOf(news)).isEqualTo(last);
+        assertThat(one.metric("taskpilot_signals_dropped_total")).isBetween(4_000.0, 5_001.0);
     }
 
     @Test
