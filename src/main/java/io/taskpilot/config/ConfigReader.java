@@ -13,6 +13,7 @@ import static io.taskpilot.config.Type.oneOf;
 import static io.taskpilot.config.Type.path;
 import static io.taskpilot.config.Type.secretUrl;
 import static io.taskpilot.config.Type.someOf;
+import static io.taskpilot.config.Type.streaming;
 import static io.taskpilot.config.Type.text;
 import static io.taskpilot.config.Type.url;
 
@@ -160,7 +161,8 @@ final class ConfigReader {
                         in.get("guardrails.onError.input", oneOf(EnumSet.allOf(OnError.class)), "fail"),
                         in.get("guardrails.onError.output", oneOf(EnumSet.allOf(OnError.class)), "fail"),
                         in.get("guardrails.onError.toolResult", oneOf(EnumSet.allOf(OnError.class)), "fail")),
-                in.get("guardrails.timeout", duration("10ms", "30s"), "2s"));
+                in.get("guardrails.timeout", duration("10ms", "30s"), "2s"),
+                in.get("guardrails.stream", streaming(), "buffer"));
     }
 
     private Map<String, Webhook> webhooks() {

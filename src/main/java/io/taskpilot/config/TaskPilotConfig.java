@@ -229,9 +229,30 @@ public record TaskPilotConfig(
      * @param url of a NeMo Guardrails server that checks instead of the embedded engine, as in {@code http://nemo:8000}
      * @param timeout of one check
      */
-    public record Guardrails(@Nullable URI url, OnErrors onError, Duration timeout) {
+    public record Guardrails(@Nullable URI url, OnErrors onError, Duration timeout, Streaming stream) {
         /** By direction. */
         public record OnErrors(OnError input, OnError output, OnError toolResult) {}
+
+        /**
+         * When the text of an answer leaves that the model is still writing. The output rails judge the whole answer in
+         * every mode, and that verdict alone decides what becomes of the run.
+         *
+         * @param window in mode {@code WINDOW}, how many UTF-16 units the text stays behind; else 0
+         */
+        public record Streaming(StreamMode mode, int window) {
+            public static final Streaming BUFFER = new Streaming(StreamMode.BUFFER, 0);
+            public static final Streaming AUDIT = new Streaming(StreamMode.AUDIT, 0);
+
+            /** When text leaves. */
+            public enum StreamMode {
+                /** With the whole answer, once that has passed. */
+                BUFFER,
+                /** Once the rails have passed it with {@code window} characters before it and after it. */
+                WINDOW,
+                /** At once, judged by nobody yet; logged at start. */
+                AUDIT
+            }
+        }
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.taskpilot.config;
 
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.InvalidPathException;
@@ -39,6 +40,7 @@ record Type<T>(String expected, Shape shape, boolean secret, Parser<T> parser) {
     }
 
     private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9-]{1,61}[a-z0-9]");
+    private static final Pattern WINDOW = Pattern.compile("window:([0-9]{1,4})");
     static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_-]{0,62}");
 
     private static <T> Type<T> scalar(String expected, Parser<T> parser) {
@@ -143,6 +145,21 @@ record Type<T>(String expected, Shape shape, boolean secret, Parser<T> parser) {
             }
             return chosen;
         });
+    }
+
+    /** As in {@code window:512}. */
+    static Type<Streaming> streaming() {
+        return scalar("buffer, audit or window:64..8192", (text, base) -> switch (text.toLowerCase(Locale.ROOT)) {
+            case "buffer" -> Streaming.BUFFER;
+            case "audit" -> Streaming.AUDIT;
+            default -> window(text.toLowerCase(Locale.ROOT));
+        });
+    }
+
+    private static @Nullable Streaming window(String text) {
+        var form = WINDOW.matcher(text);
+        var size = form.matches() ? Integer.parseInt(form.group(1)) : 0;
+        return size >= 64 && size <= 8_192 ? new Streaming(Streaming.StreamMode.WINDOW, size) : null;
     }
 
     /** Amazon S3's rules for bucket names, without dots. */

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.taskpilot.config.TaskPilotConfig.Auth;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.Llm;
 import io.taskpilot.config.TaskPilotConfig.Log;
 import io.taskpilot.config.TaskPilotConfig.OnDeny;
@@ -74,7 +75,10 @@ class ConfigLoaderTest {
                                 TaskPilotConfig.IngressMode.ENFORCE),
                         new TaskPilotConfig.Opa(null),
                         new TaskPilotConfig.Guardrails(
-                                null, new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL), Duration.ofSeconds(2)),
+                                null,
+                                new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL),
+                                Duration.ofSeconds(2),
+                                Streaming.BUFFER),
                         new TaskPilotConfig.Approvals(Duration.ofHours(1), List.of("approver"), null),
                         new TaskPilotConfig.Decisions(
                                 null,
@@ -297,6 +301,10 @@ class ConfigLoaderTest {
                 "tools: {webhooks: {p: }}                                | tools.webhooks.p.url: missing",
                 "tools: {webhooks: {P!: {}}}                             | tools.webhooks: 'P!' (expected: names of",
                 "tools: {webhooks: {p: {ulr: x}}}                        | unknown key, did you mean tools.webhooks.p.url?",
+                "guardrails: {stream: window}                            | guardrails.stream: 'window' (expected: buffer, audit or window:64..8192)",
+                "guardrails: {stream: 'window:63'}                       | guardrails.stream: 'window:63' (expected",
+                "guardrails: {stream: 'window:8193'}                     | guardrails.stream: 'window:8193' (expected",
+                "guardrails: {stream: 'window: 64'}                      | guardrails.stream: 'window: 64' (expected",
                 "[a, b]                                                  | not a mapping",
                 "a: [                                                    | not valid YAML",
                 "llm: {model: a, model: b}                               | Duplicate",
@@ -422,7 +430,8 @@ class ConfigLoaderTest {
                 new TaskPilotConfig.Guardrails(
                         URI.create("http://nemo:8000"),
                         new OnErrors(OnError.WAIT, OnError.ALLOW, OnError.WAIT),
-                        Duration.ofSeconds(3)),
+                        Duration.ofSeconds(3),
+                        new Streaming(Streaming.StreamMode.WINDOW, 512)),
                 new TaskPilotConfig.Approvals(
                         Duration.ofDays(2),
                         List.of("boss", "night-shift"),
@@ -482,6 +491,7 @@ class ConfigLoaderTest {
               url: "http://nemo:8000"
               onError: {input: wait, output: allow, toolResult: wait}
               timeout: 3000ms
+              stream: window:512
             approvals:
               ttl: 2d
               roles: [boss, night-shift]
