@@ -10,6 +10,7 @@ import io.vertx.core.Future;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** The three agents as {@code conf/agents} defines them, on one model client. Stateless. */
@@ -29,7 +30,8 @@ public final class ConfiguredAgents implements Agents {
     }
 
     @Override
-    public Future<Reply> ask(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    public Future<Reply> ask(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         var definition = Objects.requireNonNull(definitions.get(agent), "no definition of an agent");
         var tools = offered.stream()
                 .filter(tool -> definition.tools().contains(tool.name()))
@@ -43,7 +45,7 @@ public final class ConfiguredAgents implements Agents {
                 planning ? ProposeTask.NAME : null,
                 definition.temperature(),
                 definition.maxTokens());
-        return model.chat(request, call).map(answer -> reply(agent, run, answer));
+        return model.chat(request, call, text).map(answer -> reply(agent, run, answer));
     }
 
     private static Reply reply(Agent agent, RunState run, ChatModel.Answer answer) {

@@ -7,6 +7,7 @@ import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.Archivist;
@@ -407,11 +408,22 @@ public final class Server {
         }
     }
 
+    private void nameStreaming(Streaming stream) {
+        if (stream.mode() == Streaming.StreamMode.WINDOW) {
+            engines.add(
+                    "%-11s seen while they are written, %d characters behind".formatted("answers", stream.window()));
+        } else if (stream.mode() == Streaming.StreamMode.AUDIT) {
+            engines.add("%-11s seen while they are written, unchecked: not fail-closed".formatted("answers"));
+            log.warn("answers are seen before a rail has judged them: not fail-closed setting=guardrails.stream=audit");
+        }
+    }
+
     private Guardrails guardrails(Vertx vertx, BlockingIo blocking, Metrics metrics) throws IOException {
         var onErrors = config.guardrails().onError();
         warnOfAllow("input", onErrors.input());
         warnOfAllow("output", onErrors.output());
         warnOfAllow("toolResult", onErrors.toolResult());
+        nameStreaming(config.guardrails().stream());
         var directory = config.confDir().resolve("guardrails/taskpilot");
         var url = config.guardrails().url();
         if (url == null) {

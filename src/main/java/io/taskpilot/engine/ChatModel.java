@@ -4,6 +4,7 @@ import io.taskpilot.run.Usage;
 import io.vertx.core.Future;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A language model that chats and calls functions. */
@@ -14,8 +15,11 @@ public interface ChatModel {
      * Completes on the caller's context with a whole answer. Fails with {@code provider-*} slugs ({@code provider-error},
      * {@code provider-timeout}, {@code provider-rate-limited}, {@code provider-unreachable}, {@code provider-cut-stream},
      * {@code provider-refused}); retries happen inside, within the deadline, and only before the first byte of an answer.
+     *
+     * @param text told the answer's text as it comes, on the caller's context: all of it, once, in order, before the answer
+     *     completes; where a piece ends says nothing, it may cut a surrogate pair. Function calls are not told
      */
-    Future<Answer> chat(Request request, CallContext call);
+    Future<Answer> chat(Request request, CallContext call, Consumer<String> text);
 
     /** Who speaks. */
     enum Role {

@@ -1,5 +1,6 @@
 package io.taskpilot.engine;
 
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.engine.RunReader.RunView;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -66,7 +68,8 @@ public final class Engine implements Runs {
         var patience = new Patience(vertx);
         var rails = new RailGate(guardrails, settings, patience, metrics);
         dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
-        var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics);
+        var live = new LiveAnswers(vertx, rails, settings.streaming(), signals::said);
+        var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics, live);
         var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
         drivers = new Drivers(with, settings.runs(), signals::claimable);
         admission = new Admission(vertx, journal, metrics, settings.queue());
@@ -200,6 +203,13 @@ public final class Engine implements Runs {
     @Override
     public Future<RunWatch> watch(UUID runId, long after) {
         return RunWatch.open(vertx, reader, signals, poll, runId, after);
+    }
+
+    @Override
+    public Future<RunWatch> watch(UUID runId, long after, Consumer<AgentDelta> live) {
+        return settings.streaming().mode() == Streaming.StreamMode.BUFFER
+                ? watch(runId, after) // then this node shows no text of another's either
+                : RunWatch.open(vertx, reader, signals, poll, runId, after, live);
     }
 
     @Override

@@ -22,6 +22,7 @@ public record EngineSettings(
         Duration railTimeout,
         OnError onPolicyError,
         TaskPilotConfig.Guardrails.OnErrors onRailError,
+        TaskPilotConfig.Guardrails.Streaming streaming,
         WorkflowSettings workflow) {
 
     public static EngineSettings of(TaskPilotConfig config) {
@@ -34,6 +35,7 @@ public record EngineSettings(
                 config.guardrails().timeout(),
                 config.policy().onError(),
                 config.guardrails().onError(),
+                config.guardrails().stream(),
                 new WorkflowSettings(
                         config.limits().toolCalls(),
                         config.policy().onDeny() == TaskPilotConfig.OnDeny.TELL,

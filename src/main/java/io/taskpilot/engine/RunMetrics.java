@@ -12,6 +12,7 @@ import io.taskpilot.run.Workflow;
 import io.taskpilot.telemetry.Metrics;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.OptionalLong;
 
 /** What runs do, as numbers: events once they are committed, calls once they have ended. */
 final class RunMetrics {
@@ -63,7 +64,10 @@ final class RunMetrics {
         metrics.agent(agent, succeeded ? "success" : "error", since(sinceNanos));
     }
 
-    void modelAnswered(Agents.Reply reply, long sinceNanos) {
+    /** @param firstText when the first of its text came, if it has any */
+    void modelAnswered(Agents.Reply reply, long sinceNanos, OptionalLong firstText) {
+        firstText.ifPresent(
+                at -> metrics.llmFirstToken(reply.provider(), reply.model(), Duration.ofNanos(at - sinceNanos)));
         metrics.llmRequest(reply.provider(), reply.model(), "success", since(sinceNanos));
         metrics.llmTokens(
                 reply.provider(), reply.model(), "input", reply.usage().inputTokens());

@@ -7,6 +7,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 
 /**
  * Follows one run, event by event, at the reader's pace: it holds no events, so a reader that stops costs nothing but
@@ -20,6 +21,7 @@ public final class RunWatch {
     private final SlowPoll poll;
     private final UUID runId;
     private Runnable unsubscribe = () -> {};
+    private Runnable unread = () -> {};
     private Promise<Void> wake = Promise.promise();
     private volatile long after; // the poll looks at it
     private boolean closed;
@@ -40,6 +42,23 @@ public final class RunWatch {
             watch.unsubscribe = unsubscribe;
             poll.add(watch);
             return watch;
+        });
+    }
+
+    /** The same, with live text, which {@code live} is told on the caller's context until the watch is closed. */
+    public static Future<RunWatch> open(
+            Vertx vertx,
+            RunReader reader,
+            Signals signals,
+            SlowPoll poll,
+            UUID runId,
+            long after,
+            Consumer<AgentDelta> live) {
+        var text = signals.onSaid(runId, live); // beside the other, as either may take a second
+        var watch = open(vertx, reader, signals, poll, runId, after);
+        return Future.all(text, watch).map(both -> {
+            watch.result().unread = text.result();
+            return watch.result();
         });
     }
 
@@ -82,6 +101,7 @@ public final class RunWatch {
         closed = true;
         poll.remove(this);
         unsubscribe.run();
+        unread.run();
         wake();
     }
 

@@ -9,6 +9,7 @@ import io.vertx.core.Future;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What a gateway may do to runs. Futures complete on the caller's context; failures are {@code Failure}s. */
@@ -59,4 +60,11 @@ public interface Runs {
      * the database is away; of a run that is not there, or from beyond its last event, nothing ever comes.
      */
     Future<RunWatch> watch(UUID runId, long after);
+
+    /**
+     * The same, and {@code live} is told of text as it is written, on the caller's context, until the watch is closed:
+     * whatever comes this way from now on, be it before or after the event it belongs to was read. Where text may leave
+     * with its whole answer only, that is nothing.
+     */
+    Future<RunWatch> watch(UUID runId, long after, Consumer<AgentDelta> live);
 }

@@ -25,6 +25,7 @@ final class StepPerformer {
     private final Dispatcher dispatcher;
     private final EngineSettings settings;
     private final RunMetrics metrics;
+    private final LiveAnswers live;
 
     StepPerformer(
             Workflow workflow,
@@ -32,13 +33,15 @@ final class StepPerformer {
             RailGate rails,
             Dispatcher dispatcher,
             EngineSettings settings,
-            RunMetrics metrics) {
+            RunMetrics metrics,
+            LiveAnswers live) {
         this.workflow = workflow;
         this.agents = agents;
         this.rails = rails;
         this.dispatcher = dispatcher;
         this.settings = settings;
         this.metrics = metrics;
+        this.live = live;
     }
 
     /** True for what the lease guards: it bills, or it has an effect. */
@@ -60,23 +63,39 @@ final class StepPerformer {
         return dispatcher.decide(run, step.calls(), call).map(rulings -> workflow.decided(run, rulings));
     }
 
-    /** The model's answer and the output rail's verdict are one append: nothing leaves before the rail passed. */
+    /** The model's answer and the output rail's verdict are one append: no event leaves before the rail passed. */
     Future<List<RunEvent>> ask(RunState run, Step.AskAgent step, CallContext call) {
+        var answer = live.of(run, step, call);
         var offered = step.agent() == Agent.EXECUTOR
                 ? dispatcher.offered(run, call)
                 : Future.succeededFuture(List.<Tool.Spec>of());
         var began = System.nanoTime();
-        return offered.compose(tools -> model(run, step, tools, call))
-                .compose(reply -> rails.check(RailPhase.OUTPUT, step.agent(), null, reply.raw(), call)
-                        .map(checked -> answered(step, reply, checked)))
-                .onComplete(events -> metrics.asked(step.agent().title(), began, events.succeeded()));
+        return offered.compose(tools -> model(run, step, tools, call, answer))
+                .compose(reply -> judged(step, reply, call, answer))
+                .onComplete(events -> {
+                    answer.end();
+                    metrics.asked(step.agent().title(), began, events.succeeded());
+                });
     }
 
-    private Future<Agents.Reply> model(RunState run, Step.AskAgent step, List<Tool.Spec> tools, CallContext call) {
+    private Future<Agents.Reply> model(
+            RunState run, Step.AskAgent step, List<Tool.Spec> tools, CallContext call, LiveAnswer answer) {
         var began = System.nanoTime();
-        return call.within(settings.modelTimeout(), limited -> agents.ask(step.agent(), run, tools, limited))
-                .onSuccess(reply -> metrics.modelAnswered(reply, began))
+        return call.within(settings.modelTimeout(), limited -> agents.ask(step.agent(), run, tools, limited, answer))
+                .onSuccess(reply -> metrics.modelAnswered(reply, began, answer.began()))
                 .onFailure(cause -> metrics.modelFailed(cause, began));
+    }
+
+    /** Whatever was seen of it: this verdict on the whole answer decides. */
+    private Future<List<RunEvent>> judged(Step.AskAgent step, Agents.Reply reply, CallContext call, LiveAnswer answer) {
+        answer.written();
+        return rails.check(RailPhase.OUTPUT, step.agent(), null, reply.raw(), call)
+                .map(checked -> {
+                    if (checked.passed() && checked.result() != DecisionResult.MODIFIED) {
+                        answer.passed();
+                    }
+                    return answered(step, reply, checked);
+                });
     }
 
     private static List<RunEvent> answered(Step.AskAgent step, Agents.Reply reply, RunEvent.GuardrailChecked checked) {

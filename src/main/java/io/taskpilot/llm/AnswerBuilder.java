@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Puts an answer together: from the fragments of a stream, or from one whole completion. */
@@ -38,6 +39,7 @@ final class AnswerBuilder {
     private final String provider;
     private final Request request;
     private final ModelCatalog catalog;
+    private final Consumer<String> pieces;
     private final StringBuilder text = new StringBuilder();
     private final TreeMap<Integer, Fragments> calls = new TreeMap<>();
     private @Nullable String finish;
@@ -46,10 +48,12 @@ final class AnswerBuilder {
     private long inputTokens = -1;
     private long outputTokens = -1;
 
-    AnswerBuilder(String provider, Request request, ModelCatalog catalog) {
+    /** @param pieces told of each piece of text as it comes */
+    AnswerBuilder(String provider, Request request, ModelCatalog catalog, Consumer<String> pieces) {
         this.provider = provider;
         this.request = request;
         this.catalog = catalog;
+        this.pieces = pieces;
     }
 
     /** Takes a streamed event's data. Throws the {@code Failure} the call ends with. */
@@ -108,7 +112,11 @@ final class AnswerBuilder {
 
     private void choice(JsonNode choice) {
         var message = choice.has("delta") ? choice.path("delta") : choice.path("message");
-        text.append(string(message, "content"));
+        var piece = string(message, "content");
+        if (!piece.isEmpty()) {
+            text.append(piece);
+            pieces.accept(piece);
+        }
         refused |= !string(message, "refusal").isEmpty();
         var position = 0;
         for (var call : message.path("tool_calls")) {

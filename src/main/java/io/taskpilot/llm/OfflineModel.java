@@ -8,6 +8,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 
 /**
  * A model that needs no network and costs nothing: provider {@code offline}, model {@code offline}. It reads the same
@@ -45,6 +46,7 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class OfflineModel implements ChatModel {
     static final String NAME = "offline";
     private static final int CHARS_PER_TOKEN = 4;
+    private static final int PIECES = 8;
 
     private final Vertx vertx;
     private final Duration latency;
@@ -53,7 +55,7 @@ public final class OfflineModel implements ChatModel {
     private final AtomicLong calls = new AtomicLong();
 
     /**
-     * @param latency of every answer
+     * @param latency of every answer: half of it to the first piece of its text
      * @param failureRate 0..1, of calls that fail with {@code provider-error}: the same calls in every process
      */
     public OfflineModel(Vertx vertx, Duration latency, double failureRate, ModelCatalog catalog) {
@@ -64,16 +66,39 @@ public final class OfflineModel implements ChatModel {
     }
 
     @Override
-    public Future<Answer> chat(Request request, CallContext call) {
+    public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
         if (!call.mayStart()) {
             return Future.failedFuture(ModelFailures.notStarted());
         }
         var fails = new SplittableRandom(calls.getAndIncrement()).nextDouble() < failureRate;
-        return Pause.of(vertx, latency, call)
-                .compose(unused -> fails
-                        ? Future.failedFuture(
-                                Failure.of(Failure.Kind.UPSTREAM, "provider-error", "the offline model failed"))
-                        : answer(request));
+        if (fails) {
+            var failure = Failure.of(Failure.Kind.UPSTREAM, "provider-error", "the offline model failed");
+            return Pause.of(vertx, latency, call).compose(unused -> Future.failedFuture(failure));
+        }
+        var thinking = latency.dividedBy(2);
+        return Pause.of(vertx, thinking, call)
+                .compose(unused -> answer(request))
+                .compose(answer -> say(answer, latency.minus(thinking), call, text));
+    }
+
+    /** As models do, in pieces, over {@code time}. */
+    private Future<Answer> say(Answer answer, Duration time, CallContext call, Consumer<String> text) {
+        var whole = answer.text();
+        var length = whole.length();
+        var most = time.isZero() ? PIECES : Math.min(PIECES, time.toMillis()); // no timer is shorter
+        var pieces = (int) Math.max(1, Math.min(length, most));
+        var said = Future.succeededFuture(answer);
+        for (var i = 0; i < pieces; i++) {
+            var piece = whole.substring(length * i / pieces, length * (i + 1) / pieces);
+            said = said.compose(unused -> Pause.of(vertx, time.dividedBy(pieces), call))
+                    .map(unused -> {
+                        if (!piece.isEmpty()) {
+                            text.accept(piece);
+                        }
+                        return answer;
+                    });
+        }
+        return said;
     }
 
     private Future<Answer> answer(Request request) {

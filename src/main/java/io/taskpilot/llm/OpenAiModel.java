@@ -17,6 +17,7 @@ import io.vertx.core.http.RequestOptions;
 import java.net.URI;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -95,22 +96,23 @@ public final class OpenAiModel implements ChatModel {
     }
 
     @Override
-    public Future<Answer> chat(Request request, CallContext call) {
+    public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
         var body = ChatWire.encode(request, catalog.model(provider, request.model()), streaming);
-        return limiter.run(() -> attempt(1, request, body, call));
+        return limiter.run(() -> attempt(1, request, body, call, text));
     }
 
-    private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call) {
-        var answer = new AnswerBuilder(provider, request, catalog);
+    private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call, Consumer<String> text) {
+        var answer = new AnswerBuilder(provider, request, catalog, text);
         var queued = limiter.inFlight() > connections;
         return new Exchange(vertx, call, answer, new ProviderError(apiKey), queued)
                 .run(() -> client.request(options(call)), body)
                 .recover(cause -> cause instanceof TryFailed failed
-                        ? again(number, failed, request, body, call)
+                        ? again(number, failed, request, body, call, text)
                         : Future.failedFuture(cause));
     }
 
-    private Future<Answer> again(int number, TryFailed failed, Request request, Buffer body, CallContext call) {
+    private Future<Answer> again(
+            int number, TryFailed failed, Request request, Buffer body, CallContext call, Consumer<String> text) {
         var wait = failed.atLeast().plus(retry.pause(number, ThreadLocalRandom.current()));
         if (number >= retry.attempts() || wait.compareTo(call.deadline().remaining()) >= 0) {
             return Future.failedFuture(failed.failure());
@@ -122,7 +124,7 @@ public final class OpenAiModel implements ChatModel {
                 failed.failure().slug(),
                 number,
                 wait.toMillis());
-        return Pause.of(vertx, wait, call).compose(unused -> attempt(number + 1, request, body, call));
+        return Pause.of(vertx, wait, call).compose(unused -> attempt(number + 1, request, body, call, text));
     }
 
     private RequestOptions options(CallContext call) {

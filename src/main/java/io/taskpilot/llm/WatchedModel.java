@@ -14,6 +14,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -74,12 +75,12 @@ public final class WatchedModel implements ChatModel {
     }
 
     @Override
-    public Future<Answer> chat(Request request, CallContext call) {
+    public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
         if (breaker.state() != Breaker.State.CLOSED) {
             return Future.failedFuture(leftAlone()); // a call may take minutes: the probe is quicker to find out
         }
         var enoughTime = call.deadline().remaining().compareTo(enough) >= 0;
-        return breaker.run(() -> model.chat(request, call), cause -> evidence(cause, call, enoughTime))
+        return breaker.run(() -> model.chat(request, call, text), cause -> evidence(cause, call, enoughTime))
                 .onSuccess(unused -> answers())
                 .recover(cause -> {
                     if (evidence(cause, call, enoughTime) == Evidence.FAILED) {
@@ -151,7 +152,7 @@ public final class WatchedModel implements ChatModel {
         var request = new Request(name, List.of(question), List.of(), null, 0, PROBE_TOKENS);
         var call = CallContext.ofRequest("probe", Deadline.in(PROBE));
         var began = System.nanoTime();
-        breaker.run(() -> probed.chat(request, call), cause -> evidence(cause, call, true))
+        breaker.run(() -> probed.chat(request, call, piece -> {}), cause -> evidence(cause, call, true))
                 .onSuccess(answer -> billed(answer, began))
                 .onComplete(answer -> {
                     if (answer.succeeded() || evidence(answer.cause(), call, true) == Evidence.ANSWERED) {

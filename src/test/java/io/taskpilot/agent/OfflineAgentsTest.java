@@ -51,7 +51,7 @@ class OfflineAgentsTest {
     private AgentAnswer ask(Agent agent, RunState run, String... offered) {
         var specs = List.of(offered).stream().map(OfflineAgentsTest::spec).toList();
         var call = CallContext.ofRequest("req-1", Deadline.in(Duration.ofSeconds(5)));
-        return agents.ask(agent, run, specs, call).result().answer();
+        return agents.ask(agent, run, specs, call, text -> {}).result().answer();
     }
 
     private static Tool.Spec spec(String name) {

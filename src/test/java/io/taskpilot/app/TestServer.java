@@ -48,6 +48,11 @@ final class TestServer implements AutoCloseable {
         return String.valueOf(server.url());
     }
 
+    /** What it says at start of who does each job. */
+    List<String> engines() {
+        return server.engines();
+    }
+
     String managementUrl() {
         return server.managementUrl().toString();
     }

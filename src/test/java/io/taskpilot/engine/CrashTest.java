@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.OnError;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgJournal;
@@ -40,6 +41,7 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -214,7 +216,8 @@ class CrashTest {
                 });
     }
 
-    private Future<Agents.Reply> answer(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> answer(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         var turn = run.turns(agent).size();
         AgentAnswer answer = switch (agent) {
             case PLANNER -> new AgentAnswer.Proposal(TASK);
@@ -296,6 +299,7 @@ class CrashTest {
                 Duration.ofSeconds(5),
                 OnError.FAIL,
                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL),
+                Streaming.BUFFER,
                 new WorkflowSettings(8, false, Duration.ofHours(1), List.of("approver")));
     }
 }

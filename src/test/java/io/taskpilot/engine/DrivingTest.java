@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -101,7 +102,7 @@ class DrivingTest {
         var answering = Promise.<Void>promise();
         var node = node(
                 (method, arguments, go) -> method.equals("heartbeat") ? renewing.pass(go) : go.get(),
-                (agent, run, offered, call) -> asked.incrementAndGet() == 1
+                (agent, run, offered, call, text) -> asked.incrementAndGet() == 1
                         ? answering.future().compose(unused -> reply(new AgentAnswer.Proposal(TASK)))
                         : Promise.<Agents.Reply>promise().future(),
                 TTL);
@@ -154,9 +155,9 @@ class DrivingTest {
                 """.formatted(refused));
         var node = node(
                 DIRECT,
-                (agent, run, offered, call) -> refused.equals("run.failed")
+                (agent, run, offered, call, text) -> refused.equals("run.failed")
                         ? Future.failedFuture(Failure.of(Failure.Kind.UPSTREAM, "provider-error", "it broke"))
-                        : rejected(agent, run, offered, call),
+                        : rejected(agent, run, offered, call, text),
                 TTL);
 
         var events = node.finish(node.submit(TestNode.request()));
@@ -269,21 +270,24 @@ class DrivingTest {
         return new Answer(ApprovalAnswer.REJECT, "no", null, null, "key-2", List.of("approver"), false);
     }
 
-    private Future<Agents.Reply> rejected(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> rejected(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         return reply(
                 agent == Agent.PLANNER
                         ? new AgentAnswer.Proposal(TASK)
                         : new AgentAnswer.Review(ReviewVerdict.REJECTED, "REJECTED"));
     }
 
-    private Future<Agents.Reply> unsure(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> unsure(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         return reply(
                 agent == Agent.PLANNER
                         ? new AgentAnswer.Proposal(TASK)
                         : new AgentAnswer.Review(ReviewVerdict.REVIEW, "REVIEW"));
     }
 
-    private Future<Agents.Reply> never(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> never(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         asked.incrementAndGet();
         return Promise.<Agents.Reply>promise().future();
     }

@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -201,7 +202,8 @@ class EffectsTest {
                 && started.tool().equals(tool);
     }
 
-    private static Future<Agents.Reply> answer(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private static Future<Agents.Reply> answer(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         AgentAnswer answer = switch (agent) {
             case PLANNER -> new AgentAnswer.Proposal(TASK);
             case REVIEWER -> new AgentAnswer.Review(ReviewVerdict.APPROVE, "APPROVE");

@@ -30,6 +30,7 @@ import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -68,9 +69,9 @@ class ManyNodesTest {
     @Test
     void aNodeThatWasDeclaredDeadDropsItsRunsAndRegistersAnew() throws Exception {
         var broken = new AtomicInteger();
-        var node = node(DIRECT, (agent, run, offered, call) -> {
+        var node = node(DIRECT, (agent, run, offered, call, text) -> {
             if (asked.incrementAndGet() > 1) {
-                return answer(agent, run, offered, call);
+                return answer(agent, run, offered, call, text);
             }
             call.onAbort(broken::incrementAndGet);
             return Promise.<Agents.Reply>promise().future();
@@ -176,7 +177,7 @@ class ManyNodesTest {
                         });
                     default -> go.get();
                 },
-                (agent, run, offered, call) -> {
+                (agent, run, offered, call, text) -> {
                     asked.incrementAndGet();
                     return after(reply(agent, run, ReviewVerdict.APPROVE), model);
                 });
@@ -261,10 +262,10 @@ class ManyNodesTest {
     @Test
     void aLeaseLostWhileAStepWaitsLetsTheStepBeginLater() throws Exception {
         var node = new TestNode[1];
-        node[0] = node(DIRECT, (agent, run, offered, call) -> {
+        node[0] = node(DIRECT, (agent, run, offered, call, text) -> {
             if (asked.incrementAndGet() > 1) {
                 assertThat(call.mayStart()).isTrue();
-                return answer(agent, run, offered, call);
+                return answer(agent, run, offered, call, text);
             }
             node[0].lease.lost(); // as a model's adapter finds it when its connection is there
             assertThat(call.mayStart()).isFalse();
@@ -343,9 +344,9 @@ class ManyNodesTest {
 
     @Test
     void anAnswerThatAnotherOvertookIsToldSoThoughTheRunGoesOn() throws Exception {
-        Agents agents = (agent, run, offered, call) -> agent == Agent.EXECUTOR
+        Agents agents = (agent, run, offered, call, text) -> agent == Agent.EXECUTOR
                 ? Promise.<Agents.Reply>promise().future() // so that somebody owns the run
-                : unsure(agent, run, offered, call);
+                : unsure(agent, run, offered, call, text);
         var owner = node(DIRECT, agents);
         var late = lateAnswer(owner, agents);
 
@@ -413,7 +414,8 @@ class ManyNodesTest {
     void aRunThatStoppedThreeNodesIsFailedAndCounted() throws Exception {
         var first = node(
                 DIRECT,
-                (agent, run, offered, call) -> Promise.<Agents.Reply>promise().future());
+                (agent, run, offered, call, text) ->
+                        Promise.<Agents.Reply>promise().future());
         var runId = first.submit(TestNode.request());
         first.follow(runId, event -> event.event() instanceof RunEvent.AgentStarted);
         first.close();
@@ -446,14 +448,14 @@ class ManyNodesTest {
                     }
                     return go.get();
                 },
-                (agent, run, offered, call) -> {
+                (agent, run, offered, call, text) -> {
                     asked.incrementAndGet();
                     try {
                         block.await();
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
                     }
-                    return answer(agent, run, offered, call);
+                    return answer(agent, run, offered, call, text);
                 });
         try {
             var runId = node.submit(TestNode.request());
@@ -480,12 +482,14 @@ class ManyNodesTest {
                 .stream().anyMatch(event -> EventCodec.type((RunEvent) event).equals(type));
     }
 
-    private Future<Agents.Reply> answer(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> answer(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         asked.incrementAndGet();
         return reply(agent, run, ReviewVerdict.APPROVE);
     }
 
-    private Future<Agents.Reply> unsure(Agent agent, RunState run, List<Tool.Spec> offered, CallContext call) {
+    private Future<Agents.Reply> unsure(
+            Agent agent, RunState run, List<Tool.Spec> offered, CallContext call, Consumer<String> text) {
         return reply(agent, run, ReviewVerdict.REVIEW);
     }
 

@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
+import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.OnError;
 import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgJournal;
@@ -163,6 +164,7 @@ final class TestNode implements AutoCloseable {
                 Duration.ofSeconds(5),
                 OnError.FAIL,
                 new OnErrors(OnError.FAIL, OnError.FAIL, OnError.FAIL),
+                Streaming.BUFFER,
                 new WorkflowSettings(8, false, approvalTtl, List.of("approver")));
     }
 

@@ -1,5 +1,6 @@
 package io.taskpilot.gateway;
 
+import io.taskpilot.engine.AgentDelta;
 import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.engine.LocalSignals;
 import io.taskpilot.engine.RunReader;
@@ -33,6 +34,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -224,6 +226,15 @@ final class MemoryRuns implements Runs, RunReader {
     @Override
     public Future<RunWatch> watch(UUID runId, long after) {
         return RunWatch.open(vertx, this, signals, poll, runId, after);
+    }
+
+    @Override
+    public Future<RunWatch> watch(UUID runId, long after, Consumer<AgentDelta> live) {
+        return RunWatch.open(vertx, this, signals, poll, runId, after, live);
+    }
+
+    void say(AgentDelta delta) {
+        signals.said(delta);
     }
 
     @Override

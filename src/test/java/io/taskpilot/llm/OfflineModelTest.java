@@ -12,10 +12,13 @@ import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class OfflineModelTest {
     private static final Duration LONG = Duration.ofHours(1);
@@ -49,8 +52,9 @@ class OfflineModelTest {
     void answersUnderItsOwnNameWithTheSameUsageEachTime() throws Exception {
         var model = model(Duration.ofMillis(1), 0);
 
-        var first = model.chat(request("Create a task"), call(LONG)).await(5, SECONDS);
-        var second = model.chat(request("Create a task"), call(LONG)).await(5, SECONDS);
+        var first = model.chat(request("Create a task"), call(LONG), text -> {}).await(5, SECONDS);
+        var second =
+                model.chat(request("Create a task"), call(LONG), text -> {}).await(5, SECONDS);
 
         assertThat(first.provider() + "/" + first.model()).isEqualTo("offline/offline");
         assertThat(first).isEqualTo(second);
@@ -58,10 +62,23 @@ class OfflineModelTest {
         assertThat(first.usage().outputTokens()).isPositive();
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1, 20})
+    void theTextComesInPiecesBeforeTheAnswer(long millis) throws Exception {
+        var pieces = new ArrayList<String>();
+        var answer = model(Duration.ofMillis(millis), 0)
+                .chat(request("Create a task"), call(LONG), pieces::add)
+                .map(whole -> String.join("", pieces).equals(whole.text()))
+                .await(5, SECONDS);
+
+        assertThat(answer).isTrue();
+        assertThat(pieces).hasSizeBetween(millis == 1 ? 1 : 8, 8).doesNotContain("");
+    }
+
     @Test
     void abortEndsTheWait() throws Exception {
         var call = call(LONG);
-        var answer = model(LONG, 0).chat(request("x"), call);
+        var answer = model(LONG, 0).chat(request("x"), call, text -> {});
 
         assertThat(answer.isComplete()).isFalse();
         call.abort();
@@ -71,7 +88,7 @@ class OfflineModelTest {
 
     @Test
     void latencyBeyondTheDeadlineIsATimeout() throws Exception {
-        assertThat(slug(model(LONG, 0).chat(request("x"), call(Duration.ofMillis(5)))))
+        assertThat(slug(model(LONG, 0).chat(request("x"), call(Duration.ofMillis(5)), text -> {})))
                 .isEqualTo("provider-timeout");
     }
 
@@ -79,12 +96,13 @@ class OfflineModelTest {
     void withoutALeaseNothingIsAnswered() throws Exception {
         var call = new CallContext("req-1", Deadline.in(LONG), () -> false);
 
-        assertThat(slug(model(Duration.ZERO, 0).chat(request("x"), call))).isEqualTo("provider-not-started");
+        assertThat(slug(model(Duration.ZERO, 0).chat(request("x"), call, text -> {})))
+                .isEqualTo("provider-not-started");
     }
 
     @Test
     void requestMayAskForAProviderError() throws Exception {
-        assertThat(slug(model(Duration.ZERO, 0).chat(request("Emit a provider error"), call(LONG))))
+        assertThat(slug(model(Duration.ZERO, 0).chat(request("Emit a provider error"), call(LONG), text -> {})))
                 .isEqualTo("provider-error");
     }
 
@@ -100,7 +118,7 @@ class OfflineModelTest {
     private List<Integer> failures(double rate) {
         var model = model(Duration.ZERO, rate);
         return IntStream.range(0, 1000)
-                .filter(i -> model.chat(request("x"), call(LONG)).failed())
+                .filter(i -> model.chat(request("x"), call(LONG), text -> {}).failed())
                 .boxed()
                 .toList();
     }

@@ -40,6 +40,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -58,6 +59,7 @@ class OpenAiModelTest {
 
     private final Vertx vertx = Vertx.vertx();
     private final Context context = vertx.getOrCreateContext();
+    private final List<String> pieces = new CopyOnWriteArrayList<>();
 
     @AfterEach
     void close() throws Exception {
@@ -87,8 +89,9 @@ class OpenAiModelTest {
     /** On an event loop, as the engine does. */
     private Future<Answer> ask(OpenAiModel model, Request request, CallContext call) {
         Promise<Answer> answer = Promise.promise();
-        context.runOnContext(unused ->
-                model.chat(request, call).andThen((value, cause) -> inContext()).onComplete(answer));
+        context.runOnContext(unused -> model.chat(request, call, pieces::add)
+                .andThen((value, cause) -> inContext())
+                .onComplete(answer));
         return answer.future();
     }
 
@@ -127,6 +130,8 @@ class OpenAiModelTest {
             var answer = ask(model(provider.baseUrl(), streaming), call(LONG)).await(30, SECONDS);
 
             assertThat(answer.text()).isEqualTo("Grüße 🚀, all of it");
+            assertThat(String.join("", pieces)).isEqualTo(answer.text());
+            assertThat(pieces).hasSize(streaming ? 2 : 1).doesNotContain("");
             assertThat(answer.calls())
                     .containsExactly(
                             new FunctionCall("wire_0", CREATE.name(), CREATE.arguments()),
@@ -148,6 +153,15 @@ class OpenAiModelTest {
     @ValueSource(booleans = {true, false})
     void chunksOfOneByteMakeNoDifference(boolean streaming) throws Exception {
         answersWhole(streaming, byteByByte("Grüße 🚀, all of it", CREATE, LIST));
+    }
+
+    @Test
+    void textOfATryThatIsCutIsNotToldAgain() throws Exception {
+        var half = WireProvider.delta(new JsonObject().put("content", "half"), null);
+        assertThat(slug(true, raw(503, "text/plain", "busy"), raw(200, "text/event-stream", half), text("whole")))
+                .isEqualTo("provider-cut-stream");
+
+        assertThat(pieces).containsExactly("half");
     }
 
     @Test

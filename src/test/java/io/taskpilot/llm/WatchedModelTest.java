@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -37,7 +38,7 @@ class WatchedModelTest {
     private final HealthRegistry health = new HealthRegistry();
     private final Metrics metrics = new Metrics("1", "test");
     private final AtomicInteger calls = new AtomicInteger();
-    private volatile ChatModel provider = (request, call) -> gone();
+    private volatile ChatModel provider = (request, call, text) -> gone();
     private final WatchedModel model =
             new WatchedModel(vertx, this::counted, this::counted, TIMEOUT, "a test", health, metrics);
 
@@ -47,9 +48,9 @@ class WatchedModelTest {
         vertx.close().await(10, SECONDS);
     }
 
-    private Future<Answer> counted(Request request, CallContext call) {
+    private Future<Answer> counted(Request request, CallContext call, Consumer<String> text) {
         calls.incrementAndGet();
-        return provider.chat(request, call);
+        return provider.chat(request, call, text);
     }
 
     private static Future<Answer> gone() {
@@ -62,7 +63,7 @@ class WatchedModelTest {
 
     private String slug(Duration budget) {
         var request = new Request("m", List.of(Message.of(Role.USER, "hello")), List.of(), null, 0, 100);
-        var answer = model.chat(request, CallContext.ofRequest("req-1", Deadline.in(budget)));
+        var answer = model.chat(request, CallContext.ofRequest("req-1", Deadline.in(budget)), text -> {});
         until(answer::isComplete);
         return answer.succeeded() ? "" : Failure.from(answer.cause()).slug();
     }
@@ -85,15 +86,15 @@ class WatchedModelTest {
 
     @Test
     void afterFiveFailuresNobodyAsksButTheProbeAndItsAnswerEndsIt() {
-        provider = (request, call) -> gone();
+        provider = (request, call, text) -> gone();
         for (var i = 0; i < 5; i++) {
             assertThat(slug(TIMEOUT)).isEqualTo("provider-unreachable");
         }
         assertThat(level()).isEqualTo(Level.DOWN);
-        provider = (request, call) -> isProbe(call) ? gone() : Future.succeededFuture(OK);
+        provider = (request, call, text) -> isProbe(call) ? gone() : Future.succeededFuture(OK);
         assertThat(slug(TIMEOUT)).as("a run's call").isEqualTo("provider-unreachable");
 
-        provider = (request, call) -> Future.succeededFuture(OK);
+        provider = (request, call, text) -> Future.succeededFuture(OK);
 
         until(() -> level() == Level.UP);
         assertThat(slug(TIMEOUT)).isEmpty();
@@ -109,7 +110,7 @@ class WatchedModelTest {
         until(() -> health.states().containsKey("llm"));
 
         assertThat(level()).as("by the probe").isEqualTo(Level.DOWN);
-        provider = (request, call) -> Future.succeededFuture(OK);
+        provider = (request, call, text) -> Future.succeededFuture(OK);
         until(() -> level() == Level.UP);
     }
 
@@ -123,12 +124,12 @@ class WatchedModelTest {
                 ModelFailures.notStarted(),
                 Failure.of(Failure.Kind.UPSTREAM, "provider-rate-limited", "slower"));
         for (var cause : causes) {
-            provider = (request, call) -> Future.failedFuture(cause);
+            provider = (request, call, text) -> Future.failedFuture(cause);
             for (var i = 0; i < 10; i++) {
                 assertThat(slug(TIMEOUT)).isEqualTo(cause.slug());
             }
         }
-        provider = (request, call) -> Future.failedFuture(ModelFailures.timeout());
+        provider = (request, call, text) -> Future.failedFuture(ModelFailures.timeout());
         for (var i = 0; i < 10; i++) {
             assertThat(slug(Duration.ofSeconds(1))).as("with too little time").isEqualTo("provider-timeout");
         }
@@ -142,7 +143,7 @@ class WatchedModelTest {
     void anOutageThatBeginsWhileTheProbeIsUnderWayIsFoundToEndToo() {
         var probe = Promise.<Answer>promise();
         var probes = new AtomicInteger();
-        provider = (request, call) -> isProbe(call) && probes.incrementAndGet() == 1 ? probe.future() : gone();
+        provider = (request, call, text) -> isProbe(call) && probes.incrementAndGet() == 1 ? probe.future() : gone();
         slug(TIMEOUT);
         until(() -> probes.get() == 1);
         for (var i = 0; i < 5; i++) {
@@ -153,7 +154,7 @@ class WatchedModelTest {
         probe.complete(OK); // an answer to what was asked before it opened
 
         until(() -> probes.get() > 1);
-        provider = (request, call) -> Future.succeededFuture(OK);
+        provider = (request, call, text) -> Future.succeededFuture(OK);
         until(() -> level() == Level.UP);
         assertThat(slug(TIMEOUT)).isEmpty();
     }

@@ -64,7 +64,7 @@ class WatchedProviderTest {
     private Future<Answer> ask(WatchedModel model, CallContext call) {
         var request = new Request("gpt-4.1-mini", List.of(Message.of(Role.USER, "hello")), List.of(), null, 0, 100);
         Promise<Answer> answer = Promise.promise();
-        context.runOnContext(unused -> model.chat(request, call).onComplete(answer));
+        context.runOnContext(unused -> model.chat(request, call, text -> {}).onComplete(answer));
         return answer.future();
     }
 

@@ -132,6 +132,23 @@ public final class WireProvider implements AutoCloseable {
         };
     }
 
+    /** Pieces of text that are sent once {@code after} completes. */
+    public record Part(Future<Void> after, List<String> pieces) {}
+
+    /** A streamed text, each piece an event and a write of its own. */
+    public static Script paced(Part... parts) {
+        return (request, response) -> {
+            events(response).setChunked(true);
+            var said = Future.<Void>succeededFuture();
+            for (var part : parts) {
+                said = said.compose(unused -> part.after())
+                        .onSuccess(unused -> part.pieces()
+                                .forEach(piece -> response.write(delta(new JsonObject().put("content", piece), null))));
+            }
+            said.onSuccess(unused -> response.end(delta(new JsonObject(), "stop") + "data: [DONE]\n\n"));
+        };
+    }
+
     /** The first bytes of a whole answer, then the connection is gone. */
     public static Script cut(int bytes, String text, Call... calls) {
         return (request, response) -> {
