@@ -37,6 +37,11 @@ final class Attempts {
         });
     }
 
+    /** The attempt of the event that was told last, or of the one that the reader had. */
+    int last() {
+        return attempt;
+    }
+
     /** The event's attempt, its own step included. */
     int of(Recorded recorded) {
         if (recorded.event() instanceof RunEvent.Resumed resumed

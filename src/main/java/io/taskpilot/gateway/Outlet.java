@@ -54,6 +54,11 @@ final class Outlet {
         return room();
     }
 
+    /** Whether there is so much room that text may take some of it: half is kept for events. */
+    boolean isRoomy() {
+        return buffered < MOST / 2;
+    }
+
     boolean isFull() {
         return buffered >= MOST;
     }

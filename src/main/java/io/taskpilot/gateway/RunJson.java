@@ -1,5 +1,6 @@
 package io.taskpilot.gateway;
 
+import io.taskpilot.engine.AgentDelta;
 import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.engine.TraceJson;
 import io.taskpilot.run.EventCodec;
@@ -14,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Runs and events as the API shows them. */
 final class RunJson {
+    static final String DELTA = "agent.delta";
+
     private RunJson() {}
 
     static String id(UUID runId) {
@@ -88,5 +91,21 @@ final class RunJson {
 
     static Map<String, Object> event(UUID runId, Recorded recorded, int attempt) {
         return TraceJson.event(runId, recorded, attempt);
+    }
+
+    /** In the form of an event, though it is in no journal: the seq is that of the event before it, the time ours. */
+    static Map<String, Object> delta(AgentDelta delta, int attempt) {
+        var data = new LinkedHashMap<String, Object>();
+        data.put("agent", delta.agent().title());
+        data.put("offset", delta.offset());
+        data.put("text", delta.text());
+        var json = new LinkedHashMap<String, Object>();
+        json.put("seq", delta.seq());
+        json.put("run_id", id(delta.runId()));
+        json.put("type", DELTA);
+        json.put("at", Instant.now().toString());
+        json.put("attempt", attempt);
+        json.put("data", data);
+        return json;
     }
 }

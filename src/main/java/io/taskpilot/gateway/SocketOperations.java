@@ -163,15 +163,15 @@ final class SocketOperations {
         if (after > run.lastSeq()) {
             return Future.failedFuture(EventResource.beyond(after, run));
         }
-        return Tail.open(gateway, vertx, run, after, (event, attempt) -> {
-                    var frame = frame("event", subscription.ref);
-                    frame.put("event", RunJson.event(run.id(), event, attempt));
-                    return session.send(frame);
-                })
-                .compose(tail -> {
-                    subscription.tail = tail;
-                    return session.send(ack).onComplete(unused -> run(subscription, run.id(), tail));
-                });
+        Tail.Sink events =
+                (event, attempt) -> session.send(frame(subscription.ref, RunJson.event(run.id(), event, attempt)));
+        var live = new LiveText(
+                delta -> session.offer(frame(subscription.ref, delta)),
+                () -> gateway.metrics().streamDropped("websocket", 1));
+        return Tail.open(gateway, vertx, run, after, events, live).compose(tail -> {
+            subscription.tail = tail;
+            return session.send(ack).onComplete(unused -> run(subscription, run.id(), tail));
+        });
     }
 
     private void run(Subscription subscription, UUID runId, Tail tail) {
@@ -220,6 +220,12 @@ final class SocketOperations {
         var frame = new LinkedHashMap<String, Object>();
         frame.put("op", op);
         frame.put("id", ref);
+        return frame;
+    }
+
+    private static Map<String, Object> frame(String ref, Map<String, Object> event) {
+        var frame = frame("event", ref);
+        frame.put("event", event);
         return frame;
     }
 

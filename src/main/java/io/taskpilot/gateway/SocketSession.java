@@ -147,6 +147,14 @@ final class SocketSession {
         return outlet.wrote(text.length(), socket.writeTextMessage(text)).onFailure(this::lost);
     }
 
+    /** Sends a frame that may as well be left out, if there is room to spare; says whether it did. */
+    boolean offer(Map<String, Object> frame) {
+        if (!isOpen()) {
+            return true; // nobody is there to be too slow
+        }
+        return outlet.isRoomy() && !send(frame).failed();
+    }
+
     private void lost(Throwable cause) {
         if (cause instanceof ReaderLost reader && reader.isStalled() && !ending) {
             slow();

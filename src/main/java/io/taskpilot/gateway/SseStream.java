@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.Json;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Duration;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -50,7 +51,8 @@ final class SseStream {
     static Future<Void> serve(Gateway gateway, RoutingContext ctx, RunView run, long after) {
         var stream = new SseStream(gateway, ctx, run.id());
         ctx.response().closeHandler(unused -> stream.outlet.gone());
-        return Tail.open(gateway, ctx.vertx(), run, after, stream::write)
+        var live = new LiveText(stream::offer, () -> gateway.metrics().streamDropped("sse", 1));
+        return Tail.open(gateway, ctx.vertx(), run, after, stream::write, live)
                 .onSuccess(stream::run)
                 .mapEmpty();
     }
@@ -89,6 +91,19 @@ final class SseStream {
         var text = Buffer.buffer(
                 "id: %d\nevent: %s\ndata: %s\n\n".formatted(event.seq(), EventCodec.type(event.event()), json));
         return outlet.wrote(text.length(), response.write(text));
+    }
+
+    /** Without an {@code id}, so that the reader's cursor stays at the event before. */
+    private boolean offer(Map<String, Object> delta) {
+        if (outlet.isLost()) {
+            return true; // nobody is there to be too slow
+        }
+        if (outlet.isRoomy()) {
+            var text = Buffer.buffer("event: %s\ndata: %s\n\n".formatted(RunJson.DELTA, Json.encode(delta)));
+            outlet.wrote(text.length(), response.write(text));
+            return true;
+        }
+        return false;
     }
 
     private void keepAlive() {

@@ -9,6 +9,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hands a run's events to a reader, at the reader's pace, until the terminal one. While the database is away it waits
@@ -27,29 +28,42 @@ final class Tail {
     private final RunWatch watch;
     private final Attempts attempts;
     private final Sink sink;
+    private final @Nullable LiveText live;
     private final Promise<Void> done = Promise.promise();
     private long lastSeq;
     private int pending;
     private boolean closed;
 
-    private Tail(Vertx vertx, RunWatch watch, Attempts attempts, Sink sink, long after) {
+    private Tail(Vertx vertx, RunWatch watch, Attempts attempts, Sink sink, @Nullable LiveText live, long after) {
         this.vertx = vertx;
         this.watch = watch;
         this.attempts = attempts;
         this.sink = sink;
+        this.live = live;
         this.lastSeq = after;
     }
 
     /** Fails as {@code Runs.watch} does. Nothing is read before {@link #start}. */
     static Future<Tail> open(Gateway gateway, Vertx vertx, RunView run, long after, Sink sink) {
+        return open(gateway, vertx, run, after, sink, null);
+    }
+
+    /** @param live is told of text between the events, once started */
+    static Future<Tail> open(
+            Gateway gateway, Vertx vertx, RunView run, long after, Sink sink, @Nullable LiveText live) {
         return Attempts.after(gateway.reader(), run, after)
-                .compose(attempts -> gateway.runs()
-                        .watch(run.id(), after)
-                        .map(watch -> new Tail(vertx, watch, attempts, sink, after)));
+                .compose(attempts -> watch(gateway, run, after, live)
+                        .map(watch -> new Tail(vertx, watch, attempts, sink, live, after)));
+    }
+
+    private static Future<RunWatch> watch(Gateway gateway, RunView run, long after, @Nullable LiveText live) {
+        var runs = gateway.runs();
+        return live == null ? runs.watch(run.id(), after) : runs.watch(run.id(), after, live::heard);
     }
 
     /** Completes after the terminal event was taken, or once closed; fails with the sink, or when the run can't be read. */
     Future<Void> start() {
+        isAt(lastSeq);
         step();
         return done.future();
     }
@@ -68,6 +82,9 @@ final class Tail {
     void close() {
         if (!closed) {
             closed = true;
+            if (live != null) {
+                live.end();
+            }
             watch.close();
             done.tryComplete();
         }
@@ -87,7 +104,7 @@ final class Tail {
             var written = sink.write(event, attempts.of(event));
             if (!written.failed()) {
                 pending--;
-                lastSeq = event.seq();
+                isAt(event.seq());
             }
             if (!written.succeeded()) {
                 var next = i + 1;
@@ -97,6 +114,13 @@ final class Tail {
             closeAtEnd(event);
         }
         step();
+    }
+
+    private void isAt(long seq) {
+        lastSeq = seq;
+        if (live != null) {
+            live.at(seq, attempts.last());
+        }
     }
 
     private void resume(List<Recorded> events, int next) {
