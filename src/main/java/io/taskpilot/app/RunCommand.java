@@ -136,7 +136,7 @@ final class RunCommand implements Callable<Integer> {
         var display = output.json()
                 ? new RunDisplay.Json(shell.out())
                 : new RunDisplay.Lines(shell.out(), output.terminal(shell), place);
-        var follower = new RunFollower(client, display::event, display::note, PATIENCE);
+        var follower = new RunFollower(client, display::event, display::live, display::note, PATIENCE);
         var watched = new AtomicBoolean(true);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupt(display, follower, watched), "interrupt"));
         try {

@@ -12,6 +12,9 @@ import java.util.Map;
 sealed interface RunDisplay {
     void event(JsonNode event);
 
+    /** Text of an answer that is being written; the event that ends it has all of it. */
+    void live(JsonNode delta);
+
     void note(String text);
 
     void finished(ApiClient client, String runId, RunStatus status) throws InterruptedException;
@@ -38,6 +41,9 @@ sealed interface RunDisplay {
         public void event(JsonNode event) {
             out.println(ApiClient.json(event));
         }
+
+        @Override
+        public void live(JsonNode delta) {}
 
         @Override
         public void note(String text) {}
@@ -77,6 +83,11 @@ sealed interface RunDisplay {
         }
 
         @Override
+        public void live(JsonNode delta) {
+            progress(timeline.saying(delta));
+        }
+
+        @Override
         public void note(String text) {
             print(List.of(terminal.paint(Look.YELLOW, " ".repeat(11) + text)));
         }
@@ -92,8 +103,9 @@ sealed interface RunDisplay {
 
         private synchronized void progress(String text) {
             if (!isOver && terminal.live() && !text.isEmpty()) {
-                out.print(
-                        terminal.paint(Look.DIM, " ".repeat(11) + terminal.cut(text, terminal.width() - 12) + " ..."));
+                out.print(ERASE
+                        + terminal.paint(
+                                Look.DIM, " ".repeat(11) + terminal.cut(text, terminal.width() - 12) + " ..."));
                 out.flush();
             }
         }

@@ -20,18 +20,26 @@ final class RunFollower {
 
     private final ApiClient client;
     private final Consumer<JsonNode> sink;
+    private final Consumer<JsonNode> live;
     private final Consumer<String> notes;
     private final Duration patience;
     private volatile String runId = "";
     private long seq;
 
     /**
+     * @param live is told of text of an answer that is being written, such as comes
      * @param notes is told when the connection is cut
      * @param patience with a server that does not come back
      */
-    RunFollower(ApiClient client, Consumer<JsonNode> sink, Consumer<String> notes, Duration patience) {
+    RunFollower(
+            ApiClient client,
+            Consumer<JsonNode> sink,
+            Consumer<JsonNode> live,
+            Consumer<String> notes,
+            Duration patience) {
         this.client = client;
         this.sink = sink;
+        this.live = live;
         this.notes = notes;
         this.patience = patience;
     }
@@ -85,8 +93,11 @@ final class RunFollower {
                 if (next.isEmpty() || next.get().type().equals("reconnect")) {
                     return Optional.empty();
                 }
+                if (next.get().type().equals("agent.delta")) {
+                    live.accept(ApiClient.JSON.readTree(next.get().data()));
+                }
                 if (next.get().id() == null) {
-                    continue; // text deltas are not part of the journal
+                    continue; // no event of the run
                 }
                 var event = ApiClient.JSON.readTree(next.get().data());
                 if (take(event) && (isTerminal(event) || enough.test(event))) {

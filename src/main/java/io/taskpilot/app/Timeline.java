@@ -30,6 +30,7 @@ final class Timeline {
     private final RunDisplay.Place place;
     private final Map<String, Instant> agentToStart = new HashMap<>();
     private @Nullable Instant start;
+    private String said = "";
 
     Timeline(Terminal terminal, RunDisplay.Place place) {
         this.terminal = terminal;
@@ -77,6 +78,19 @@ final class Timeline {
             case "approval.requested" -> "waiting for an answer; Ctrl-C stops watching, the run is kept";
             default -> "";
         };
+    }
+
+    /** Who is writing, and the end of what was written so far, as much as fits. */
+    String saying(JsonNode delta) {
+        var data = delta.path("data");
+        var all = (data.path("offset").asInt() == 0 ? "" : said)
+                + data.path("text").asText();
+        said = all.substring(Math.max(0, all.length() - PIPE_WIDTH));
+        var who = who(data.path("agent").asText()) + " writes: ";
+        var text = Terminal.clean(said);
+        var from = Math.max(0, text.length() - Math.max(WHO, terminal.width() - VERDICT - 4 - who.length()));
+        return who
+                + text.substring(from < text.length() && Character.isLowSurrogate(text.charAt(from)) ? from + 1 : from);
     }
 
     private String line(String time, String who, Mark mark, String word, String what, String aside) {

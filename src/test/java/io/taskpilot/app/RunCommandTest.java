@@ -144,8 +144,8 @@ class RunCommandTest {
         var events = answered().events();
         var shown = new ArrayList<JsonNode>();
         try (var server = new FakeServer(events).cuttingAfter(cuts.toArray(new Integer[0]))) {
-            var follower =
-                    new RunFollower(new ApiClient(server.url(), null), shown::add, note -> {}, Duration.ofSeconds(30));
+            var follower = new RunFollower(
+                    new ApiClient(server.url(), null), shown::add, live -> {}, note -> {}, Duration.ofSeconds(30));
             follower.run(Map.of("input", "x"), "key", event -> false);
 
             assertThat(shown).isEqualTo(events);

@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.run.Agent;
 import io.taskpilot.run.AgentAnswer;
 import io.taskpilot.run.ApprovalAnswer;
@@ -17,6 +18,8 @@ import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskProposal;
 import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Usage;
+import java.io.IOException;
+import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -40,6 +43,23 @@ class TimelineTest {
             new TreeMap<>(Map.of("title", "Prepare the board deck", "priority", "high", "description", "")));
 
     private final Script script = new Script();
+
+    @Test
+    void whileAnAnswerIsWrittenItsEndIsShown() throws Exception {
+        var timeline = new Timeline(
+                new Terminal(true, false, true, 60),
+                new RunDisplay.Place("taskpilot %s", URI.create("http://x"), true));
+
+        assertThat(timeline.saying(delta(0, "The task\n is"))).isEqualTo("executor writes: The task is");
+        assertThat(timeline.saying(delta(12, " there, and you need do nothing more\u001b[2J")))
+                .isEqualTo("executor writes: ou need do nothing more\uFFFD[2J");
+        assertThat(timeline.saying(delta(0, "Anew"))).isEqualTo("executor writes: Anew");
+    }
+
+    private static JsonNode delta(int offset, String text) throws IOException {
+        var data = Map.of("agent", "ExecutorAgent", "offset", offset, "text", text);
+        return ApiClient.JSON.readTree(ApiClient.json(Map.of("data", data)));
+    }
 
     @Test
     void aRunThatSucceeds() {
