@@ -304,7 +304,7 @@ def stores():
         "policy",
         "warning",
         "5m",
-        "time() - max by (instance, name) (last_success_bundle_request) / 1e9 > 600",
+        "time() - max by (instance, name) (last_success_bundle_request{job=\"opa\"}) / 1e9 > 600",
         "OPA {{ $labels.instance }} has not been able to ask for its bundle {{ $labels.name }}",
         "For {{ $value | humanizeDuration }}: it decides by the policy it has, and a new one does not arrive.",
     )

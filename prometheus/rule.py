@@ -8,7 +8,6 @@ RUNBOOKS = "docs/runbooks/"  # where the pages are, from the root of the reposit
 # and the objective of each SLO: the expression of its slo:objective:ratio.
 
 
-
 def record(name, expr, labels):
     return {"record": name, "expr": expr, "labels": labels}
 
