@@ -179,8 +179,8 @@ def runs():
         "warning",
         "5m",
         f'sum by (reason) (rate(taskpilot_admission_rejected_total{{{JOB},reason=~"overload|queue"}}[5m])) > 0.1',
-        "Runs are refused: {{ $labels.reason }}",
-        "{{ $value | humanize }} a second are answered 503, as there is no room for them.",
+        "Callers are refused: {{ $labels.reason }}",
+        "{{ $value | humanize }} a second find no room: no place in the queue of runs, no stream, no connection.",
     )
     yield alert(
         "TaskPilotStreamDrops",

@@ -33,14 +33,14 @@ SLOS = [
         0.999,
         f'sum(rate({HTTP}{{{JOB},code=~"5..",{USERS}}}[W]))',
         f"sum(rate({HTTP}{{{JOB},{USERS}}}[W]))",
-        "of API requests are answered 5xx",
+        "API requests are answered 5xx",
     ),
     Slo(
         "workflow-success",
         0.99,
         f'sum(rate({RUNS}{{{JOB},outcome=~"failed|timed_out"}}[W]))',
         f'sum(rate({RUNS}{{{JOB},outcome!="cancelled"}}[W]))',
-        "of runs fail or time out",
+        "runs fail or time out",
     ),
     Slo(
         "workflow-latency",
@@ -48,14 +48,14 @@ SLOS = [
         f'sum(rate({DURATION}_count{{{JOB},outcome="succeeded"}}[W]))'
         f' - sum(rate({DURATION}_bucket{{{JOB},outcome="succeeded",{LATENCY}}}[W]))',
         f'sum(rate({DURATION}_count{{{JOB},outcome="succeeded"}}[W]))',
-        "of successful runs take longer than the objective allows",
+        "successful runs take longer than the objective allows",
     ),
     Slo(
         "policy-and-guardrail-evaluation",
         0.999,
         f'sum(rate({DECISIONS}{{{JOB},result="error"}}[W]))',
         f"sum(rate({DECISIONS}{{{JOB}}}[W]))",
-        "of policy and guardrail decisions are errors",
+        "policy and guardrail decisions are errors",
     ),
     Slo(
         "stream-first-event",
@@ -99,7 +99,7 @@ def burns(slo, pairs):
     s = slo.selector
     each = []
     for long, short, factor in pairs:
-        budget = f"/ on (sloth_id) slo:error_budget:ratio{s}"
+        budget = f"/ on (sloth_id, sloth_service, sloth_slo) slo:error_budget:ratio{s}"
         each.append(
             f"(slo:sli_error:ratio_rate{long}{s} {budget} > {factor}\n"
             f"  and on (sloth_id) slo:sli_error:ratio_rate{short}{s} {budget} > {factor}\n"
