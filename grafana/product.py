@@ -92,7 +92,7 @@ def overview():
             ),
             graph(
                 "Refused",
-                "Requests that were not let in, by reason: overload and queue are ours, the rest the caller's.",
+                "Requests that were not let in, by reason: overload is ours, the rest the caller's.",
                 "reqps",
                 q(rate("taskpilot_admission_rejected_total", by="by (reason) "), "{{reason}}"),
             ),

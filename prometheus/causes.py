@@ -178,8 +178,8 @@ def runs():
         "admission",
         "warning",
         "5m",
-        f'sum by (reason) (rate(taskpilot_admission_rejected_total{{{JOB},reason=~"overload|queue"}}[5m])) > 0.1',
-        "Callers are refused: {{ $labels.reason }}",
+        f'sum(rate(taskpilot_admission_rejected_total{{{JOB},reason="overload"}}[5m])) > 0.1',
+        "Callers are refused as there is no room",
         "{{ $value | humanize }} a second find no room: no place in the queue of runs, no stream, no connection.",
     )
     yield alert(
@@ -196,13 +196,14 @@ def runs():
 def models():
     requests = f"taskpilot_llm_request_duration_seconds_count{{{JOB}%s}}[10m]"
     failed = ',outcome!="success"'
+    by = "by (provider, model) "
     yield alert(
         "TaskPilotLLMErrorRatioHigh",
         "llm",
         "warning",
         "10m",
-        f"({over(requests % failed, requests % '')}) > 0.1\nand sum(increase({requests % failed})) > 5",
-        "{{ $value | humanizePercentage }} of model calls fail",
+        f"({over(requests % failed, requests % '', by)}) > 0.1\nand sum {by}(increase({requests % failed})) > 5",
+        "{{ $value | humanizePercentage }} of the calls of {{ $labels.model }} at {{ $labels.provider }} fail",
         "The provider is down, limits us, or does not take the key.",
     )
     cost = f"increase(taskpilot_llm_cost_usd_total{{{JOB}}}"
@@ -304,7 +305,8 @@ def stores():
         "policy",
         "warning",
         "5m",
-        "time() - max by (instance, name) (last_success_bundle_request{job=\"opa\"}) / 1e9 > 600",
+        '(max by (instance, name) (last_bundle_request{job="opa"})'
+        ' - max by (instance, name) (last_success_bundle_request{job="opa"})) / 1e9 > 600',
         "OPA {{ $labels.instance }} has not been able to ask for its bundle {{ $labels.name }}",
         "For {{ $value | humanizeDuration }}: it decides by the policy it has, and a new one does not arrive.",
     )
@@ -312,9 +314,10 @@ def stores():
 
 def pipeline():
     collector = 'job="otel-collector"'
-    lost = " or ".join(
-        f"sum by (instance, exporter) (rate(otelcol_exporter_{how}_failed_spans_total{{{collector}}}[5m])) > 0"
-        for how in ("send", "enqueue")
+    # With _total or without: that depends on its version and its settings.
+    counter = '{__name__=~"otelcol_exporter_%s_failed_spans(_total)?",' + collector + "}"
+    lost = "\nor ".join(
+        f"sum by (instance, exporter) (rate({counter % how}[5m])) > 0" for how in ("send", "enqueue")
     )
     yield alert(
         "TaskPilotTelemetryDropped",

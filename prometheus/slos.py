@@ -2,8 +2,8 @@
 
 from rule import FIRST_EVENT, JOB, LATENCY, alert, record
 
-# Streams last as long as somebody reads, probes are no users.
-USERS = 'route!~"/v1/runs/:id/events|/v1/ws|/health.*|/metrics"'
+# Streams last as long as somebody reads, who waits for a run gets its failure as the answer, probes are no users.
+USERS = 'route!~".+#.+|/v1/ws|/health.*|/metrics"'
 WINDOWS = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"]
 # A burn of the long window that pages or makes a ticket, confirmed by the short one.
 PAGE = [("1h", "5m", 14.4), ("6h", "30m", 6)]

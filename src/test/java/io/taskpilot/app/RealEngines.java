@@ -6,6 +6,7 @@ import io.taskpilot.objects.SeaweedFs;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.redis.TestRedis;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -63,6 +64,14 @@ final class RealEngines implements AutoCloseable {
                 "local-access",
                 "TASKPILOT_S3_SECRET_KEY",
                 "local-secret");
+    }
+
+    URI opa() {
+        return opa.url();
+    }
+
+    URI guardrails() {
+        return nemo.url();
     }
 
     SeaweedFs objects() {

@@ -80,6 +80,44 @@ public final class RealOpa {
                 .start();
     }
 
+    /** A server that loads the Rego of a directory as a bundle from a web server, and tells Prometheus of it. */
+    public Process serveBundle(URI service, int port, Path log) throws IOException {
+        var command = List.of(
+                binary.toString(),
+                "run",
+                "--server",
+                "--skip-version-check",
+                "--addr=127.0.0.1:" + port,
+                "--set=services.store.url=" + service,
+                "--set=bundles.taskpilot.service=store",
+                "--set=bundles.taskpilot.resource=bundle.tar.gz",
+                "--set=bundles.taskpilot.polling.min_delay_seconds=1",
+                "--set=bundles.taskpilot.polling.max_delay_seconds=2",
+                "--set=status.prometheus=true");
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+    }
+
+    /** The Rego of a directory, tests left out, as a bundle. */
+    public byte[] bundle(Path directory) throws IOException, InterruptedException {
+        var file = Files.createTempFile("opa-bundle", ".tar.gz");
+        try {
+            run(List.of(
+                    binary.toString(),
+                    "build",
+                    "--ignore=*_test.rego",
+                    "--ignore=*.wasm",
+                    "--revision=next",
+                    "--output=" + file,
+                    directory.toString()));
+            return Files.readAllBytes(file);
+        } finally {
+            Files.delete(file);
+        }
+    }
+
     /** Blocks until a server takes questions. */
     public static void awaitHealthy(Process process, int port) throws InterruptedException {
         var http = HttpClient.newHttpClient();
