@@ -33,7 +33,8 @@ public final class AlertRules {
 
     /** The file, with every window and wait a fraction of what it is: days go by in minutes. */
     public static String hurried(int times) throws IOException {
-        var text = DURATION.matcher(Files.readString(FILE)).replaceAll(found -> less(found.group(1), found.group(2), times));
+        var text = DURATION.matcher(Files.readString(FILE))
+                .replaceAll(found -> less(found.group(1), found.group(2), times));
         return FOR.matcher(text).replaceAll(found -> less(found.group(1), found.group(2), times));
     }
 

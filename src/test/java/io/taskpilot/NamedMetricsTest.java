@@ -60,7 +60,9 @@ class NamedMetricsTest {
         for (var place : places()) {
             var metrics = PromQl.metrics(place.expression());
             if (known.keySet().containsAll(metrics)) {
-                var labels = metrics.stream().flatMap(name -> known.get(name).stream()).collect(toCollection(TreeSet::new));
+                var labels = metrics.stream()
+                        .flatMap(name -> known.get(name).stream())
+                        .collect(toCollection(TreeSet::new));
                 labels.addAll(EVERYWHERE);
                 assertThat(labels)
                         .as("%s: %s", place.where(), place.expression())
@@ -93,7 +95,8 @@ class NamedMetricsTest {
 
     private static Stream<String> series(String name, String type) {
         return switch (type) {
-            case "histogram" -> Stream.of("", "_bucket", "_count", "_sum", "_max").map(name::concat);
+            case "histogram" ->
+                Stream.of("", "_bucket", "_count", "_sum", "_max").map(name::concat);
             case "summary" -> Stream.of("", "_count", "_sum", "_max").map(name::concat);
             default -> Stream.of(name);
         };
@@ -121,13 +124,15 @@ class NamedMetricsTest {
         try (var files = Files.newDirectoryStream(Path.of("grafana/dashboards"), "*.json")) {
             for (var file : files) {
                 queries(new ObjectMapper().readTree(file.toFile()))
-                        .forEach(query -> places.add(new Place(file.getFileName().toString(), query)));
+                        .forEach(
+                                query -> places.add(new Place(file.getFileName().toString(), query)));
             }
         }
         try (var files = Files.newDirectoryStream(Path.of("docs/runbooks"), "*.md")) {
             for (var file : files) {
                 PromQl.inPage(Files.readString(file))
-                        .forEach(query -> places.add(new Place(file.getFileName().toString(), query)));
+                        .forEach(
+                                query -> places.add(new Place(file.getFileName().toString(), query)));
             }
         }
         return places;

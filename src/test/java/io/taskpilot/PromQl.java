@@ -12,8 +12,19 @@ import java.util.stream.Stream;
 /** What an expression names: by its words, as Prometheus itself says whether it can be parsed. */
 public final class PromQl {
     private static final Set<String> WORDS = Set.of(
-            "and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool",
-            "inf", "nan");
+            "and",
+            "or",
+            "unless",
+            "by",
+            "without",
+            "on",
+            "ignoring",
+            "group_left",
+            "group_right",
+            "offset",
+            "bool",
+            "inf",
+            "nan");
     private static final Pattern STRING = Pattern.compile("\"(?:[^\"\\\\]|\\\\.)*\"");
     private static final Pattern GROUPING =
             Pattern.compile("\\b(by|without|on|ignoring|group_left|group_right)\\s*\\(([^)]*)\\)");
@@ -37,7 +48,9 @@ public final class PromQl {
     /** The labels that are matched, or by which is grouped. */
     static Set<String> labels(String expression) {
         var bare = STRING.matcher(expression).replaceAll("''");
-        var grouped = GROUPING.matcher(bare).results().flatMap(found -> Stream.of(found.group(2).split(",", -1)));
+        var grouped = GROUPING.matcher(bare)
+                .results()
+                .flatMap(found -> Stream.of(found.group(2).split(",", -1)));
         var matched = Pattern.compile("\\{([^}]*)}")
                 .matcher(bare)
                 .results()

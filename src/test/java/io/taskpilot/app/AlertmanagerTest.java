@@ -30,13 +30,27 @@ class AlertmanagerTest {
     @Test
     void aPageHoldsBackTheTicketOfItsObjectiveAndOfNoOther() throws Exception {
         var own = Map.of(
-                "alertname", "SomeBudgetBurnSlow", "severity", "warning", "slo", "workflow-success", "component", "slo");
+                "alertname",
+                "SomeBudgetBurnSlow",
+                "severity",
+                "warning",
+                "slo",
+                "workflow-success",
+                "component",
+                "slo");
         var other = Map.of(
-                "alertname", "SomeBudgetBurnSlow", "severity", "warning", "slo", "api-availability", "component", "slo");
+                "alertname",
+                "SomeBudgetBurnSlow",
+                "severity",
+                "warning",
+                "slo",
+                "api-availability",
+                "component",
+                "slo");
         var none = Map.of("alertname", "TaskPilotRunsStuck", "severity", "warning", "component", "runs");
         var alsoNone = Map.of("alertname", "TaskPilotJournalStalled", "severity", "critical", "component", "journal");
 
-        assertThat(heldBack(PAGE, own, other, none, alsoNone)).containsExactly(own);
+        assertThat(heldBack(List.of(PAGE, own, other, none, alsoNone))).containsExactly(own);
     }
 
     @Test
@@ -67,13 +81,8 @@ class AlertmanagerTest {
         var stalled = Map.of("alertname", "TaskPilotJournalStalled", "severity", "critical", "component", "journal");
         var postgres = Map.of("alertname", "TaskPilotDependencyDown", "severity", "critical", "dependency", "postgres");
 
-        assertThat(heldBack(down, circuit, another, stalled)).containsExactly(circuit);
-        assertThat(heldBack(postgres, circuit, another, stalled)).containsExactly(stalled);
-    }
-
-    @SafeVarargs
-    private List<Map<String, String>> heldBack(Map<String, String>... alerts) throws Exception {
-        return heldBack(List.of(alerts));
+        assertThat(heldBack(List.of(down, circuit, another, stalled))).containsExactly(circuit);
+        assertThat(heldBack(List.of(postgres, circuit, another, stalled))).containsExactly(stalled);
     }
 
     /** Of these alerts, sent at once to an Alertmanager that has no others, those that nobody is told of. */
@@ -101,7 +110,8 @@ class AlertmanagerTest {
         var binary = WatchTool.ALERTMANAGER.installedOrSkip();
         return new ProcessBuilder(
                         binary.toString(),
-                        "--config.file=" + Path.of("prometheus/alertmanager.yml").toAbsolutePath(),
+                        "--config.file="
+                                + Path.of("prometheus/alertmanager.yml").toAbsolutePath(),
                         "--storage.path=" + directory.resolve("data" + port),
                         "--web.listen-address=127.0.0.1:" + port,
                         "--cluster.listen-address=")
@@ -127,8 +137,7 @@ class AlertmanagerTest {
     }
 
     private static Map<String, String> labels(JsonNode node) {
-        return new HashMap<>(StreamSupport.stream(
-                        ((Iterable<Map.Entry<String, JsonNode>>) node::fields).spliterator(), false)
+        return new HashMap<>(node.properties().stream()
                 .collect(toMap(Map.Entry::getKey, label -> label.getValue().asText())));
     }
 }

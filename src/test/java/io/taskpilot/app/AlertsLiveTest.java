@@ -57,8 +57,8 @@ class AlertsLiveTest {
                 "TASKPILOT_POLICY_TIMEOUT",
                 "2s")); // a busy machine is no outage
         var target = URI.create(server.managementUrl()).getAuthority();
-        prometheus = PrometheusProcess.start(
-                directory, AlertRules.hurried(HURRY), Map.of("taskpilot", List.of(target)));
+        prometheus =
+                PrometheusProcess.start(directory, AlertRules.hurried(HURRY), Map.of("taskpilot", List.of(target)));
     }
 
     @AfterAll

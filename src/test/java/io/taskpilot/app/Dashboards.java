@@ -67,7 +67,8 @@ final class Dashboards {
         var source = panel.at("/datasource/type").asText();
         var queries = new ArrayList<String>();
         if (source.equals("prometheus")) {
-            panel.path("targets").forEach(target -> queries.add(target.path("expr").asText()));
+            panel.path("targets")
+                    .forEach(target -> queries.add(target.path("expr").asText()));
         }
         var name = source.substring(0, 1).toUpperCase(java.util.Locale.ROOT) + source.substring(1);
         return new Panel(panel.path("title").asText(), name, List.copyOf(queries));

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.AlertRules;
 import io.taskpilot.PromQl;
-import io.taskpilot.app.Dashboards.Panel;
 import io.taskpilot.llm.OfflineProvider;
 import io.taskpilot.policy.RealOpa;
 import java.net.InetAddress;
@@ -59,7 +58,9 @@ class DashboardsLiveTest {
         var settings = new HashMap<>(engines.settings());
         settings.put("TASKPILOT_POLICY_INGRESS", "enforce");
         settings.put("TASKPILOT_POLICY_MODE", "shadow");
-        settings.put("TASKPILOT_POLICY_CANDIDATE", Path.of("conf/policy").toAbsolutePath().toString());
+        settings.put(
+                "TASKPILOT_POLICY_CANDIDATE",
+                Path.of("conf/policy").toAbsolutePath().toString());
         settings.put("TASKPILOT_LLM_BASE_URL", "http://127.0.0.1:%d/v1".formatted(provider.port()));
         settings.put("TASKPILOT_LLM_TIMEOUT", "5s");
         settings.put("TASKPILOT_ARCHIVE_AFTER", "0s");
@@ -128,7 +129,8 @@ class DashboardsLiveTest {
     private static void approve(ApiUser user) throws Exception {
         var run = user.submit("Create a high priority task \"Review the sensitive salary list\"");
         user.follow(run, 0, event -> types(List.of(event)).contains("approval.requested"));
-        var approval = user.get("/v1/approvals?status=pending").at("/items/0/id").asText();
+        var approval =
+                user.get("/v1/approvals?status=pending").at("/items/0/id").asText();
         user.send("POST", "/v1/approvals/" + approval + "/approve", "{\"reason\": \"checked\"}");
         user.events(run);
     }
@@ -182,7 +184,9 @@ class DashboardsLiveTest {
     private static void awaitData(String what, String query) throws Exception {
         var end = System.nanoTime() + PATIENCE.toNanos();
         while (prometheus.query(query).isEmpty()) {
-            assertThat(System.nanoTime() - end).as("%s has nothing to show: %s", what, query).isNegative();
+            assertThat(System.nanoTime() - end)
+                    .as("%s has nothing to show: %s", what, query)
+                    .isNegative();
             LockSupport.parkNanos(PAUSE.toNanos());
         }
     }
@@ -190,30 +194,44 @@ class DashboardsLiveTest {
     /** {@code mvn test -Dtest=DashboardsLiveTest -Dtaskpilot.writeDocs=true} writes it. */
     @Test
     void everyPanelOverWhatRunsHereHasData() throws Exception {
+        awaitAll();
         var page = new StringBuilder(HEAD);
-        var without = new ArrayList<String>();
         for (var dashboard : Dashboards.all().entrySet()) {
             page.append("\n## %s\n\n| panel | asks | data |\n|---|---|---|\n".formatted(dashboard.getKey()));
             for (var panel : dashboard.getValue()) {
-                var seen = NOT_HERE.contains(panel.asks()) ? "not here" : hasData(panel, without) ? "yes" : "no";
+                var seen = NOT_HERE.contains(panel.asks()) ? "not here" : "yes";
                 page.append("| %s | %s | %s |\n".formatted(panel.title(), panel.asks(), seen));
             }
         }
-        assertThat(without).isEmpty();
         if (Boolean.getBoolean("taskpilot.writeDocs")) {
             Files.writeString(PAGE, page);
         }
         assertThat(PAGE).hasContent(page.toString());
     }
 
-    private static boolean hasData(Panel panel, List<String> without) throws Exception {
-        var before = without.size();
-        for (var query : panel.queries()) {
-            if (prometheus.query(Dashboards.filledIn(query)).isEmpty()) {
-                without.add(panel.title() + ": " + query);
+    private static void awaitAll() throws Exception {
+        var end = System.nanoTime() + PATIENCE.toNanos();
+        var without = without();
+        while (!without.isEmpty()) {
+            assertThat(without).matches(some -> System.nanoTime() - end < 0, "have data in time");
+            LockSupport.parkNanos(PAUSE.toNanos());
+            without = without();
+        }
+    }
+
+    /** Queries to what runs here that give nothing. */
+    private static List<String> without() throws Exception {
+        var without = new ArrayList<String>();
+        for (var panels : Dashboards.all().values()) {
+            for (var panel : panels) {
+                for (var query : NOT_HERE.contains(panel.asks()) ? List.<String>of() : panel.queries()) {
+                    if (prometheus.query(Dashboards.filledIn(query)).isEmpty()) {
+                        without.add(panel.title() + ": " + query);
+                    }
+                }
             }
         }
-        return without.size() == before;
+        return without;
     }
 
     private static final String HEAD = """

@@ -68,13 +68,12 @@ final class PrometheusProcess implements AutoCloseable {
                 .map(job -> "  - { job_name: %s, static_configs: [{ targets: [%s] }] }\n"
                         .formatted(
                                 job.getKey(),
-                                job.getValue().stream()
-                                        .map("'%s'"::formatted)
-                                        .collect(Collectors.joining(", "))))
+                                job.getValue().stream().map("'%s'"::formatted).collect(Collectors.joining(", "))))
                 .collect(Collectors.joining());
         return """
                 global: { scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }
                 rule_files: [rules.yaml]
+                alerting: { alertmanagers: [{ static_configs: [{ targets: ['127.0.0.1:1'] }] }] }
                 scrape_configs:
                   - { job_name: prometheus, static_configs: [{ targets: ['127.0.0.1:%d'] }] }
                 %s""".formatted(port, scrapes);

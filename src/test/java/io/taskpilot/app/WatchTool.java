@@ -48,10 +48,7 @@ enum WatchTool {
     private Stream<Path> cached() {
         var cache = Path.of(System.getProperty("user.home"), ".cache", "taskpilot-ci");
         try (var tools = Files.isDirectory(cache) ? Files.list(cache) : Stream.<Path>empty()) {
-            return tools
-                    .filter(tool -> tool.getFileName().toString().startsWith(cached))
-                    .toList()
-                    .stream();
+            return tools.filter(tool -> tool.getFileName().toString().startsWith(cached)).toList().stream();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
