@@ -16,11 +16,12 @@ import org.jspecify.annotations.Nullable;
 final class VerdictCache {
     private static final float LOAD = 0.75f;
 
-    private record Entry(Verdict verdict, long epoch, long at) {}
+    /** Not Entry: a subclass of a map has one already, and a JDK 25 takes that. */
+    private record Kept(Verdict verdict, long epoch, long at) {}
 
     private final long lifeNanos;
     private final LongSupplier nanos;
-    private final Map<String, Entry> entries;
+    private final Map<String, Kept> entries;
     private long epoch;
 
     VerdictCache(int most, Duration life, LongSupplier nanos) {
@@ -30,7 +31,7 @@ final class VerdictCache {
             private static final long serialVersionUID = 1L;
 
             @Override
-            protected boolean removeEldestEntry(Map.Entry<String, Entry> eldest) {
+            protected boolean removeEldestEntry(Map.Entry<String, Kept> eldest) {
                 return size() > most;
             }
         };
@@ -57,7 +58,7 @@ final class VerdictCache {
     /** Does nothing when {@link #forget} was called since {@code asked}. */
     synchronized void put(String key, Verdict verdict, long asked) {
         if (asked == epoch) {
-            entries.put(key, new Entry(verdict, epoch, nanos.getAsLong()));
+            entries.put(key, new Kept(verdict, epoch, nanos.getAsLong()));
         }
     }
 
