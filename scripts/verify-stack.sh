@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# Checks every service of the stack that runs here, by asking it what it is for, and prints where to find what.
+#
+#   scripts/verify-stack.sh                  exit code 0 if everything that runs works, else 1
+#   scripts/verify-stack.sh --credentials    prints the passwords and the API key as well
+#
+# Services of profiles that are not up are not checked. DOCKER_COMPOSE is the command, if it is another.
+# shellcheck disable=SC2317 # what `check` is given is called by it
+set -euo pipefail
+
+home=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+case ${1:-} in
+    "" | --credentials) ;;
+    *)
+        echo "usage: scripts/verify-stack.sh [--credentials]" >&2
+        exit 2
+        ;;
+esac
+
+read -r -a compose <<<"${DOCKER_COMPOSE:-docker compose -f $home/docker/compose.yaml}"
+gateway=http://127.0.0.1:${GATEWAY_PORT:-8000}
+bad=0
+
+running=$("${compose[@]}" --profile '*' ps --services --status running)
+runs() {
+    grep -qx "$1" <<<"$running"
+}
+
+# What a password file of the volume says; PostgreSQL's image can read, and the mount is for root.
+secret() {
+    "${compose[@]}" run --rm --no-deps -T --entrypoint cat prepare "/secrets/$1" 2>/dev/null
+}
+
+# check SERVICE WHAT COMMAND...
+check() {
+    local service=$1 what=$2 said
+    shift 2
+    if said=$("$@" 2>&1); then
+        printf '  ok    %-15s %s\n' "$service" "$what"
+    else
+        printf '  BAD   %-15s %s\n' "$service" "$what"
+        printf '%s\n' "        ${said:0:400}"
+        bad=1
+    fi
+}
+
+# The body of what answers with 2xx.
+get() {
+    curl -sS --fail --max-time 10 "$@"
+}
+
+answers() {
+    local url=$1 wanted=$2
+    shift 2
+    # Not grep -q: it would hang up on curl.
+    get "$@" "$url" | grep -- "$wanted" >/dev/null
+}
+
+code_is() {
+    local wanted=$1 url=$2 code
+    code=$(curl -sS -o /dev/null -w '%{http_code}' --max-time 10 "$url")
+    [ "$code" = "$wanted" ] || {
+        echo "$url answered $code (expected: $wanted)"
+        return 1
+    }
+}
+
+healthy() {
+    local state
+    state=$("${compose[@]}" ps --format '{{.Health}}' "$1" | sort -u)
+    [ "$state" = healthy ] || {
+        echo "its health check says: ${state:-nothing}"
+        return 1
+    }
+}
+
+# One run from the front door to the last event, with the key that was made.
+whole_run() {
+    local answer
+    answer=$(get -K - -H 'Content-Type: application/json' -H 'Prefer: wait=30' \
+        -d '{"input": "Create a low priority task to check the stack"}' "$gateway/v1/runs" \
+        <<<"header = \"Authorization: Bearer $(secret client/api-key)\"")
+    grep -q '"status" *: *"succeeded"' <<<"$answer" || {
+        echo "$answer"
+        return 1
+    }
+}
+
+health_of_server() {
+    local answer
+    # From inside: the gateway does not route it.
+    answer=$("${compose[@]}" exec -T nginx wget -q -O - http://taskpilot:8081/health)
+    grep -q '"status" *: *"healthy"' <<<"$answer" || {
+        echo "$answer"
+        return 1
+    }
+}
+
+targets_up() {
+    local down
+    down=$(get "http://127.0.0.1:9090/api/v1/query?query=up%20%3D%3D%200")
+    grep -q '"result":\[\]' <<<"$down" || {
+        echo "$down"
+        return 1
+    }
+}
+
+# As a user who may only read. Not on a command line, which every process can see.
+log_is_there() {
+    answers "http://127.0.0.1:9200/logs-taskpilot-default/_count" '"count":[1-9]' -K - \
+        <<<"user = \"taskpilot_reader:$(secret elasticsearch/taskpilot_reader)\""
+}
+
+echo "services"
+for service in postgres redis opa guardrails taskpilot nginx; do
+    if runs "$service"; then
+        check "$service" "healthy" healthy "$service"
+    else
+        printf '  BAD   %-15s is not running\n' "$service"
+        bad=1
+    fi
+done
+if runs nginx; then
+    check nginx "answers for the server" answers "$gateway/" '"openapi\|openapi.yaml'
+    check nginx "wants a key" code_is 401 "$gateway/v1/runs"
+    check nginx "does not route /metrics" code_is 404 "$gateway/metrics"
+    check nginx "does not route /health" code_is 404 "$gateway/health"
+    check taskpilot "everything it uses answers" health_of_server
+    check taskpilot "carries out a run" whole_run
+fi
+if runs objects; then
+    check objects "healthy" healthy objects
+    check objects "TaskPilot archives there" grep -q s3.url <(secret taskpilot/arguments)
+fi
+if runs prometheus; then
+    check prometheus "ready" get http://127.0.0.1:9090/-/ready
+    check prometheus "scrapes TaskPilot" answers 'http://127.0.0.1:9090/api/v1/query?query=up%7Bjob%3D%22taskpilot%22%7D' '"1"'
+    check prometheus "every target is up" targets_up
+    check prometheus "has the rules" answers http://127.0.0.1:9090/api/v1/rules TaskPilot
+fi
+if runs alertmanager; then
+    check alertmanager "ready" get http://127.0.0.1:9093/-/ready
+fi
+if runs grafana; then
+    check grafana "up" answers http://127.0.0.1:3000/api/health '"database" *: *"ok"'
+    check grafana "wants a login" code_is 401 http://127.0.0.1:3000/api/datasources
+fi
+if runs otel-collector; then
+    check otel-collector "up" get http://127.0.0.1:13133/
+fi
+if runs jaeger; then
+    check jaeger "healthy" healthy jaeger
+    check jaeger "has traces of TaskPilot" answers http://127.0.0.1:16686/api/services taskpilot
+fi
+if runs tempo; then
+    check tempo "ready" get http://127.0.0.1:3200/ready
+    check tempo "the collector sends there" grep -q tempo <(secret collector/backends.yaml)
+fi
+if runs elasticsearch; then
+    check elasticsearch "wants a password" code_is 401 http://127.0.0.1:9200/
+    check elasticsearch "has the log" log_is_there
+fi
+if runs logstash; then check logstash "healthy" healthy logstash; fi
+if runs filebeat; then check filebeat "healthy" healthy filebeat; fi
+if runs kibana; then check kibana "up" get http://127.0.0.1:5601/api/status -o /dev/null; fi
+
+echo
+echo "access points"
+point() {
+    if runs "$1"; then printf '  %-13s %-28s %s\n' "$2" "$3" "$4"; fi
+}
+point nginx Application "$gateway" "its API; Authorization: Bearer and the API key"
+point prometheus Prometheus http://localhost:9090 "metrics, rules"
+point alertmanager Alertmanager http://localhost:9093 "alerts"
+point grafana Grafana http://localhost:3000 "dashboards; user admin"
+point grafana-demo Grafana http://localhost:3001 "dashboards, without a login"
+point jaeger Jaeger http://localhost:16686 "traces; search by the tag taskpilot.request_id"
+point tempo Tempo http://localhost:3200 "an API, no page: Grafana's Explore is the page"
+point kibana Kibana http://localhost:5601 "the log; user elastic"
+point elasticsearch Elasticsearch http://localhost:9200 "its API; user taskpilot_reader"
+
+echo
+if [ "${1:-}" = --credentials ]; then
+    echo "credentials"
+    credential() {
+        if runs "$1"; then printf '  %-36s %s\n' "$2" "$(secret "$3")"; fi
+    }
+    credential nginx "API key" client/api-key
+    credential grafana "Grafana, user admin" grafana/grafana_admin_password
+    credential kibana "Kibana, user elastic" elasticsearch/elastic
+    credential elasticsearch "Elasticsearch, user taskpilot_reader" elasticsearch/taskpilot_reader
+    credential postgres "PostgreSQL, user taskpilot" postgres/password
+    credential redis "Redis, user taskpilot" redis/password
+else
+    echo "passwords and the API key: scripts/verify-stack.sh --credentials"
+fi
+exit "$bad"
