@@ -7,10 +7,10 @@ set -eu
 
 url=$(cat "$POSTGRES_URL_FILE")
 set -- "$BACKUP_DIR"/taskpilot-*.dump
-[ $# -eq 1 ] && [ -f "$1" ] || {
+if [ $# -ne 1 ] || [ ! -f "$1" ]; then
     echo "restore.sh: $BACKUP_DIR has no dump, or several (expected: one)" >&2
     exit 1
-}
+fi
 
 tables=$(psql --no-psqlrc --tuples-only --no-align --dbname="$url" \
     --command="select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")

@@ -124,7 +124,7 @@ securityContext:
 {{- if .Values.telemetry.otlpEndpoint -}}
 {{- .Values.telemetry.otlpEndpoint -}}
 {{- else if .Values.observability.enabled -}}
-http://{{ include "taskpilot.release" . }}-otel-collector:4318
+http://{{ include "taskpilot.release" . }}-otel-collector:4317
 {{- end -}}
 {{- end }}
 

@@ -21,7 +21,7 @@
 
 {{/* Of every command that reads the configuration. */}}
 {{- define "taskpilot.commandEnv" -}}
-- {name: TASKPILOT_CONF_DIR, value: /app/conf}
+- {name: TASKPILOT_CONF_DIR, value: /etc/taskpilot}
 - {name: TASKPILOT_DATA_DIR, value: /var/lib/taskpilot}
 - {name: TASKPILOT_LOG_FORMAT, value: {{ .Values.log.format }}}
 - {name: TASKPILOT_LOG_LEVEL, value: {{ .Values.log.level }}}

@@ -12,7 +12,7 @@
 {{- $secrets := "/run/secrets/taskpilot" -}}
 - {name: TASKPILOT_ENVIRONMENT, value: {{ $values.environment | quote }}}
 - {name: TASKPILOT_ROLES, value: {{ index . 1 | quote }}}
-- {name: TASKPILOT_CONF_DIR, value: /app/conf}
+- {name: TASKPILOT_CONF_DIR, value: /etc/taskpilot}
 - {name: TASKPILOT_DATA_DIR, value: /var/lib/taskpilot}
 - {name: TASKPILOT_HTTP_HOST, value: 0.0.0.0}
 - {name: TASKPILOT_HTTP_PORT, value: "8000"}
@@ -66,13 +66,14 @@
 {{- define "taskpilot.otelEnv" -}}
 {{- $root := index . 0 -}}
 {{- $endpoint := $root.Values.metricsExporter.enabled | ternary "http://127.0.0.1:4318" (include "taskpilot.otlpEndpoint" $root) -}}
+{{- $protocol := $root.Values.metricsExporter.enabled | ternary "http/protobuf" "grpc" -}}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
 - name: NODE_NAME
   valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
 {{- if include "taskpilot.otlpEndpoint" $root }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $endpoint | quote }}}
-- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: http/protobuf}
+- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: {{ $protocol }}}
 {{- else }}
 - {name: OTEL_SDK_DISABLED, value: "true"}
 {{- end }}
@@ -84,13 +85,13 @@
 
 {{/* The container's own volumes; what a pod without the server needs of them is in the jobs. */}}
 {{- define "taskpilot.serverMounts" -}}
-- {name: config, mountPath: /etc/taskpilot, readOnly: true}
+- {name: config, mountPath: /run/taskpilot, readOnly: true}
 - {name: secrets, mountPath: /run/secrets/taskpilot, readOnly: true}
 - {name: tmp, mountPath: /tmp}
 - {name: data, mountPath: /var/lib/taskpilot}
-- {name: guardrails, mountPath: /app/conf/guardrails/taskpilot, readOnly: true}
+- {name: guardrails, mountPath: /etc/taskpilot/guardrails/taskpilot, readOnly: true}
 {{- range $file, $text := .Values.confFiles }}
-- {name: conf, mountPath: /app/conf/{{ $file }}, subPath: {{ $file | replace "/" "__" }}, readOnly: true}
+- {name: conf, mountPath: /etc/taskpilot/{{ $file }}, subPath: {{ $file | replace "/" "__" }}, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -161,7 +162,7 @@ spec:
   containers:
     - name: taskpilot
       {{- include "taskpilot.image" (list $root $root.Values.image) | nindent 6 }}
-      args: [serve, --config, /etc/taskpilot/taskpilot.yaml]
+      args: [serve, --config, /run/taskpilot/taskpilot.yaml]
       env:
         {{- include "taskpilot.env" (list $root $server.roles) | nindent 8 }}
         {{- with $settings.jvmOptions }}
@@ -189,7 +190,7 @@ spec:
           {{- if include "taskpilot.canSleep" $root }}
           sleep: {seconds: {{ $root.Values.drain.preStopSeconds }}}
           {{- else }}
-          exec: {command: [java, -jar, /app/taskpilot.jar, sleep, "{{ $root.Values.drain.preStopSeconds }}s"]}
+          exec: {command: [/usr/bin/java, "@/app/java.args", io.taskpilot.app.Main, sleep, "{{ $root.Values.drain.preStopSeconds }}s"]}
           {{- end }}
       resources:
         {{- toYaml $settings.resources | nindent 8 }}

@@ -202,8 +202,14 @@ http://{{ include "taskpilot.fullname" . }}-guardrails:8010
   restartPolicy: Always
   args: [--config=/etc/otelcol/config.yaml]
   env:
-    - name: POD_NAME
+    # The label `instance` of everything it offers.
+    - name: EXPORTER_INSTANCE
       valueFrom: {fieldRef: {fieldPath: metadata.name}}
+    - {name: EXPORTER_PORT, value: {{ .Values.metricsExporter.port | quote }}}
+    - {name: EXPORTER_OPA, value: 127.0.0.1:8282}
+    {{- with include "taskpilot.otlpEndpoint" . }}
+    - {name: COLLECTOR_ENDPOINT, value: {{ . | quote }}}
+    {{- end }}
     # Go learns of a memory limit only this way.
     - {name: GOMEMLIMIT, value: {{ include "taskpilot.goMemory" .Values.metricsExporter.resources.limits.memory }}}
   ports:

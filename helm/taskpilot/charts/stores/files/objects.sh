@@ -13,7 +13,7 @@ END
 
 make_buckets() {
     for bucket in $BUCKETS; do
-        until echo "s3.bucket.list" | weed shell -master=127.0.0.1:9333 2>/dev/null | grep -q "^ *$bucket[[:space:]]"; do
+        until echo "s3.bucket.list" | weed shell -master=127.0.0.1:9333 2>/dev/null | grep -q "^ *${bucket}[[:space:]]"; do
             echo "s3.bucket.create -name $bucket" | weed shell -master=127.0.0.1:9333 >/dev/null 2>&1 || true
             sleep 1
         done

@@ -53,34 +53,14 @@ final class KeysCommand {
                 throw new UsageFailure("auth.secret: missing (expected: what the server will hash keys with, "
                         + "as in TASKPILOT_AUTH_SECRET_FILE; `openssl rand -hex 32` makes one)");
             }
-            var made = ApiKeys.make(secret);
-            var entry = new LinkedHashMap<String, Object>();
-            entry.put("id", id);
-            if (tenant != null) {
-                entry.put("tenant", tenant);
-            }
-            entry.put("prefix", made.prefix());
-            entry.put("hash", made.hash());
-            entry.put("scopes", scopes);
-            entry.put("roles", roles);
-            check(entry, secret);
+            var made = KeyEntry.make(secret, id, tenant, scopes, roles);
             if (json) {
-                entry.put("key", made.key());
-                shell.out().println(ApiClient.json(entry));
+                shell.out().println(made.json());
             } else {
                 shell.err().println("the key, shown this once: " + made.key());
-                shell.out().println("- " + ApiClient.json(entry)); // JSON is YAML
+                shell.out().println(made.line());
             }
             return ExitCode.OK;
-        }
-
-        /** By the server's own reader, so that what is printed is what it takes. */
-        private static void check(Map<String, Object> entry, Secret secret) {
-            try {
-                ApiKeys.parse(ApiClient.json(List.of(entry)), secret);
-            } catch (IllegalArgumentException e) {
-                throw new UsageFailure(String.valueOf(e.getMessage()).replace("keys[0].", "--"));
-            }
         }
     }
 }

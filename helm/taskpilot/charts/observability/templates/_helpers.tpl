@@ -1,0 +1,136 @@
+{{- define "observability.name" -}}
+{{- printf "%s-%s" (include "taskpilot.release" (index . 0)) (index . 1) -}}
+{{- end }}
+
+{{- define "observability.secret" -}}
+{{- .Values.existingSecret | default (include "taskpilot.generatedSecret" .) -}}
+{{- end }}
+
+{{/* (list root component uid checksummed): a Deployment of one pod, up to the containers in its spec */}}
+{{- define "observability.deployment" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "taskpilot.metadata" (list $root $component (include "observability.name" .)) | nindent 2 }}
+spec:
+  replicas: 1
+  # Two of them would not share their data.
+  strategy: {type: Recreate}
+  selector:
+    matchLabels:
+      {{- include "taskpilot.selector" (list $root $component) | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "taskpilot.labels" (list $root $component) | nindent 8 }}
+      {{- with index . 3 }}
+      annotations:
+        checksum/config: {{ sha256sum . }}
+      {{- end }}
+    spec:
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      {{- include "taskpilot.pullSecrets" $root | nindent 6 }}
+      {{- include "taskpilot.podSecurity" (index . 2) | nindent 6 }}
+{{- end }}
+
+{{/* (list root component size): the volume "data" of a pod */}}
+{{- define "observability.data" -}}
+{{- $root := index . 0 -}}
+- name: data
+  {{- if $root.Values.persistence.enabled }}
+  persistentVolumeClaim: {claimName: {{ include "observability.name" . }}}
+  {{- else }}
+  emptyDir: {sizeLimit: {{ index . 2 }}}
+  {{- end }}
+{{- end }}
+
+{{/* (list root component size): the claim it is */}}
+{{- define "observability.claim" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Values.persistence.enabled }}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  {{- include "taskpilot.metadata" (list $root (index . 1) (include "observability.name" .)) | nindent 2 }}
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with $root.Values.persistence.storageClassName }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources: {requests: {storage: {{ index . 2 }}}}
+{{- end }}
+{{- end }}
+
+{{/* (list root component ports): ports are a dict of names */}}
+{{- define "observability.service" -}}
+{{- $root := index . 0 -}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "taskpilot.metadata" (list $root (index . 1) (include "observability.name" .)) | nindent 2 }}
+spec:
+  selector:
+    {{- include "taskpilot.selector" (list $root (index . 1)) | nindent 4 }}
+  ports:
+    {{- range $name, $port := index . 2 }}
+    - {name: {{ $name }}, port: {{ $port }}, targetPort: {{ $name }}}
+    {{- end }}
+{{- end }}
+
+{{/* (list root keys) */}}
+{{- define "observability.secretVolume" -}}
+- name: secrets
+  secret:
+    secretName: {{ include "observability.secret" (index . 0) }}
+    defaultMode: 288 # 0440
+    items:
+      {{- range index . 1 }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+{{- end }}
+
+{{/* (list path port): the three probes of what answers when it is up */}}
+{{- define "observability.probes" -}}
+startupProbe:
+  httpGet: {path: {{ index . 0 }}, port: {{ index . 1 }}}
+  periodSeconds: 2
+  timeoutSeconds: 3
+  failureThreshold: 90
+livenessProbe:
+  httpGet: {path: {{ index . 0 }}, port: {{ index . 1 }}}
+  periodSeconds: 20
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: {{ index . 0 }}, port: {{ index . 1 }}}
+  periodSeconds: 10
+  timeoutSeconds: 5
+{{- end }}
+
+{{/* Grafana's data sources: those that are here, by the names that they have here. */}}
+{{- define "observability.dataSources" -}}
+{{- $names := printf "http://%s-${1}:" (include "taskpilot.release" .) -}}
+{{- $text := .Files.Get "files/grafana/datasources/taskpilot.yaml" -}}
+{{- $all := regexReplaceAll "http://(prometheus|jaeger|tempo|elasticsearch):" $text $names | fromYaml -}}
+{{- $here := list "prometheus" -}}
+{{- if .Values.jaeger.enabled }}{{ $here = append $here "jaeger" }}{{ end -}}
+{{- if .Values.tempo.enabled }}{{ $here = append $here "tempo" }}{{ end -}}
+{{- if .Values.logs.enabled }}{{ $here = append $here "elasticsearch" }}{{ end -}}
+{{- $sources := list -}}
+{{- range $all.datasources }}{{ if has .type $here }}{{ $sources = append $sources . }}{{ end }}{{ end -}}
+{{- $_ := set $all "datasources" $sources -}}
+{{ toYaml $all }}
+{{- end }}
+
+{{/* What the collector sends traces to, as its configuration has it. */}}
+{{- define "observability.traceExporters" -}}
+{{- $exporters := list "file/backup" -}}
+{{- if .Values.tempo.enabled }}{{ $exporters = prepend $exporters "otlp_grpc/tempo" }}{{ end -}}
+{{- if .Values.jaeger.enabled }}{{ $exporters = prepend $exporters "otlp_grpc/jaeger" }}{{ end -}}
+[{{ join ", " $exporters }}]
+{{- end }}

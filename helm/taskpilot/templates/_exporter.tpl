@@ -1,0 +1,22 @@
+{{/* otel/metrics-exporter.yaml without what is not in the pod: a scrape that always fails would be an alert. */}}
+{{- define "taskpilot.exporterConfig" -}}
+{{- $config := .Files.Get "files/otel/metrics-exporter.yaml" | fromYaml -}}
+{{- $forward := include "taskpilot.otlpEndpoint" . -}}
+{{- $here := list "taskpilot" "metrics-exporter" -}}
+{{- if eq .Values.opa.mode "sidecar" }}{{ $here = append $here "opa" }}{{ end -}}
+{{- if eq .Values.guardrails.mode "sidecar" }}{{ $here = append $here "guardrails" }}{{ end -}}
+{{- $scrapes := list -}}
+{{- range $config.receivers.prometheus.config.scrape_configs -}}
+{{- if has .job_name $here }}{{ $scrapes = append $scrapes . }}{{ end -}}
+{{- end -}}
+{{- $_ := set $config.receivers.prometheus.config "scrape_configs" $scrapes -}}
+{{- if not $forward -}}
+{{- $_ := unset $config.receivers "otlp" -}}
+{{- $_ := unset $config.exporters "otlp_grpc" -}}
+{{- $_ := unset $config.processors "batch" -}}
+{{- $_ := unset $config.service.pipelines "traces" -}}
+{{- else if hasPrefix "https:" $forward -}}
+{{- $_ := set $config.exporters.otlp_grpc "tls" (dict "insecure" false) -}}
+{{- end -}}
+{{ toYaml $config }}
+{{- end }}

@@ -1,0 +1,171 @@
+package io.taskpilot.app;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.config.Secret;
+import io.taskpilot.gateway.ApiKeys;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The job of the chart that makes keys, against a Kubernetes API that keeps Secrets by its rules. */
+class ProvisionTest {
+    @TempDir
+    private Path dir;
+
+    private final ConcurrentMap<String, ObjectNode> stored = new ConcurrentHashMap<>();
+    private HttpServer api;
+    private CommandRun command;
+
+    @BeforeEach
+    void start() throws IOException {
+        command = new CommandRun(dir);
+        Files.writeString(dir.resolve("token"), "the-token\n");
+        Files.writeString(dir.resolve("namespace"), "demo");
+        Files.writeString(dir.resolve("ca.crt"), "");
+        api = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        api.createContext("/api/v1/namespaces/demo/secrets", this::answer);
+        api.start();
+    }
+
+    @AfterEach
+    void stop() {
+        api.stop(0);
+    }
+
+    @Test
+    void makesASecretThatTheServerTakes() {
+        var end = provision("--random", "db-password", "--text", "db-url=postgresql://me:{db-password}@db:5432/x");
+
+        assertThat(end.code()).as(end.err()).isZero();
+        var secret = new Secret(value("auth-secret"));
+        assertThat(ApiKeys.parse(value("keys.yaml"), secret).size()).isEqualTo(1);
+        assertThat(value("keys.yaml")).contains("\"hash\":\"" + ApiKeys.hash(secret, value("api-key")));
+        assertThat(value("db-password")).matches("[0-9a-f]{64}");
+        assertThat(value("db-url")).isEqualTo("postgresql://me:" + value("db-password") + "@db:5432/x");
+        assertThat(end.out() + end.err())
+                .isEqualTo("made-here: made auth-secret, keys.yaml, api-key, db-password, db-url\n")
+                .doesNotContain(value("auth-secret"), value("api-key"), value("db-password"));
+    }
+
+    @Test
+    void whatIsThereStays() {
+        provision("--random", "one");
+        var before = stored.get("made-here").deepCopy();
+
+        assertThat(provision("--random", "one").out()).isEqualTo("made-here has everything\n");
+        assertThat(stored.get("made-here")).isEqualTo(before);
+
+        assertThat(provision("--random", "one", "--random", "two").out()).isEqualTo("made-here: made two\n");
+        assertThat(value("api-key")).isEqualTo(text(before, "api-key"));
+        assertThat(value("one")).isEqualTo(text(before, "one"));
+    }
+
+    @Test
+    void aRefusalOfTheApiIsToldInItsWords() {
+        var end = command.run("keys", "provision", "--secret", "forbidden", "--credentials", dir.toString(), "--api", url());
+
+        assertThat(end.code()).isEqualTo(ExitCode.FAILURE);
+        assertThat(end.err()).contains("the Kubernetes API answers 403: secrets is forbidden").doesNotContain("the-token");
+    }
+
+    @Test
+    void aTextOfAnUnknownKeyIsAMistake() {
+        var end = provision("--text", "url=x{nothing}");
+
+        assertThat(end.code()).isEqualTo(ExitCode.USAGE);
+        assertThat(end.err()).contains("--text: {nothing} (expected: a key that is there, or made)");
+        assertThat(stored).isEmpty();
+    }
+
+    @Test
+    void outsideOfAPodItSaysSo() {
+        var end = command.run("keys", "provision", "--secret", "x", "--credentials", dir.toString());
+
+        assertThat(end.code()).isEqualTo(ExitCode.USAGE);
+        assertThat(end.err()).contains("KUBERNETES_SERVICE_HOST: missing");
+    }
+
+    private CommandRun.End provision(String... more) {
+        var fixed = new String[] {
+            "keys", "provision", "--secret", "made-here", "--credentials", dir.toString(), "--api", url()
+        };
+        var all = Arrays.copyOf(fixed, fixed.length + more.length);
+        System.arraycopy(more, 0, all, fixed.length, more.length);
+        return command.run(all);
+    }
+
+    private String url() {
+        return "http://127.0.0.1:" + api.getAddress().getPort();
+    }
+
+    private String value(String key) {
+        return text(stored.get("made-here"), key);
+    }
+
+    private static String text(JsonNode secret, String key) {
+        return new String(Base64.getDecoder().decode(secret.path("data").path(key).asText()), UTF_8);
+    }
+
+    private void answer(HttpExchange exchange) throws IOException {
+        assertThat(exchange.getRequestHeaders().getFirst("Authorization")).isEqualTo("Bearer the-token");
+        var path = exchange.getRequestURI().getPath();
+        var name = path.substring(path.lastIndexOf('/') + 1);
+        var body = exchange.getRequestBody().readAllBytes();
+        switch (exchange.getRequestMethod()) {
+            case "GET" -> {
+                if (name.equals("forbidden")) {
+                    reply(exchange, 403, status("secrets is forbidden"));
+                } else if (stored.containsKey(name)) {
+                    reply(exchange, 200, stored.get(name));
+                } else {
+                    reply(exchange, 404, status("not found"));
+                }
+            }
+            case "POST" -> {
+                var made = (ObjectNode) ApiClient.JSON.readTree(body);
+                ((ObjectNode) made.path("metadata")).put("resourceVersion", "1");
+                stored.put(made.path("metadata").path("name").asText(), made);
+                reply(exchange, 201, made);
+            }
+            default -> {
+                var patch = ApiClient.JSON.readTree(body);
+                var now = stored.get(name).path("metadata");
+                if (!patch.path("metadata").path("resourceVersion").equals(now.path("resourceVersion"))) {
+                    reply(exchange, 409, status("the object has been modified"));
+                    return;
+                }
+                ((ObjectNode) now).put("resourceVersion", String.valueOf(now.path("resourceVersion").asInt() + 1));
+                ((ObjectNode) stored.get(name).path("data")).setAll((ObjectNode) patch.path("data"));
+                reply(exchange, 200, stored.get(name));
+            }
+        }
+    }
+
+    private static JsonNode status(String message) {
+        return ApiClient.JSON.createObjectNode().put("kind", "Status").put("message", message);
+    }
+
+    private static void reply(HttpExchange exchange, int status, JsonNode body) throws IOException {
+        var bytes = body.toString().getBytes(UTF_8);
+        exchange.sendResponseHeaders(status, bytes.length);
+        try (var out = exchange.getResponseBody()) {
+            out.write(bytes);
+        }
+    }
+}
