@@ -4,21 +4,9 @@
 {{- range $path, $text := .Files.Glob "files/rules/*.yaml" -}}
 {{- $_ := set $rules "groups" (concat $rules.groups ($text | toString | fromYaml).groups) -}}
 {{- end -}}
-{{- if .Values.backup.enabled -}}
-{{- $_ := set $rules "groups" (append $rules.groups (include "taskpilot.backupRule" . | fromYaml)) -}}
-{{- end -}}
 {{- $bound := printf "le=\"%.1f\"" (float64 .Values.slo.latencySeconds) -}}
 {{- range $rules.groups }}{{ range .rules -}}
 {{- if contains "taskpilot-workflow-latency" (dig "labels" "sloth_id" "" .) }}{{ $_ := set . "expr" (replace "le=\"5.0\"" $bound .expr) }}{{ end -}}
 {{- end }}{{ end -}}
 {{ toYaml $rules }}
-{{- end }}
-
-{{/* Kubernetes knows when a backup last succeeded; TaskPilotBackupStale asks by this name. */}}
-{{- define "taskpilot.backupRule" -}}
-name: taskpilot-backup
-rules:
-  - record: taskpilot_backup_last_success_timestamp_seconds
-    expr: max(kube_cronjob_status_last_successful_time{namespace="{{ .Release.Namespace }}",cronjob="{{ include "taskpilot.fullname" . }}-backup"})
-    labels: {job: taskpilot}
 {{- end }}

@@ -37,7 +37,7 @@
 {{- if has $key (list "auth-secret" "keys.yaml" "decisions-chain-key" "api-key") -}}
 {{- $root.Values.keys.job.enabled -}}
 {{- else if has $key (list "postgres-url" "redis-url" "s3-access-key" "s3-secret-key") -}}
-{{- $root.Values.stores.enabled -}}
+{{- and $root.Values.stores.enabled $root.Values.keys.job.enabled -}}
 {{- else -}}
 false
 {{- end -}}

@@ -3,10 +3,6 @@
 {{- $values := .Values -}}
 {{- $messages := list -}}
 
-{{- if and (or (eq $values.opa.mode "sidecar") (eq $values.guardrails.mode "sidecar") $values.metricsExporter.enabled) (semverCompare "<1.29-0" .Capabilities.KubeVersion.Version) -}}
-{{- $messages = append $messages (printf "Kubernetes %s has no native sidecars (expected: 1.29 or later, or opa.mode and guardrails.mode service and metricsExporter.enabled false)" .Capabilities.KubeVersion.Version) -}}
-{{- end -}}
-
 {{- range $part := list "opa" "guardrails" -}}
 {{- $of := index $values $part -}}
 {{- if and (eq $of.mode "external") (not $of.url) -}}
@@ -63,6 +59,12 @@
 {{- end -}}
 {{- end -}}
 
+{{- range $part := list "stores" "observability" -}}
+{{- $of := index $values $part -}}
+{{- if and $of.enabled (not $values.keys.job.enabled) (not $of.existingSecret) -}}
+{{- $messages = append $messages (printf "%s.existingSecret: nobody makes its passwords with keys.job.enabled false (expected: a Secret of yours that has them, or %s.enabled false)" $part $part) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.s3.enabled (not $values.stores.enabled) (not $values.s3.url) -}}
 {{- $messages = append $messages "s3.url: missing (expected: the address of the store, or s3.enabled false; then traces stay files of one pod)" -}}
 {{- end -}}

@@ -112,11 +112,15 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end }}
 
+{{/* (list root text): the names that services have in compose, as they are here */}}
+{{- define "observability.rename" -}}
+{{- $here := printf "${1}%s-${2}:" (include "taskpilot.release" (index . 0)) -}}
+{{- regexReplaceAll "(http://|[\"'])(prometheus|jaeger|tempo|elasticsearch|logstash|kibana):" (index . 1) $here -}}
+{{- end }}
+
 {{/* Grafana's data sources: those that are here, by the names that they have here. */}}
 {{- define "observability.dataSources" -}}
-{{- $names := printf "http://%s-${1}:" (include "taskpilot.release" .) -}}
-{{- $text := .Files.Get "files/grafana/datasources/taskpilot.yaml" -}}
-{{- $all := regexReplaceAll "http://(prometheus|jaeger|tempo|elasticsearch):" $text $names | fromYaml -}}
+{{- $all := include "observability.rename" (list . (.Files.Get "files/grafana/datasources/taskpilot.yaml")) | fromYaml -}}
 {{- $here := list "prometheus" -}}
 {{- if .Values.jaeger.enabled }}{{ $here = append $here "jaeger" }}{{ end -}}
 {{- if .Values.tempo.enabled }}{{ $here = append $here "tempo" }}{{ end -}}
@@ -133,4 +137,38 @@ readinessProbe:
 {{- if .Values.tempo.enabled }}{{ $exporters = prepend $exporters "otlp_grpc/tempo" }}{{ end -}}
 {{- if .Values.jaeger.enabled }}{{ $exporters = prepend $exporters "otlp_grpc/jaeger" }}{{ end -}}
 [{{ join ", " $exporters }}]
+{{- end }}
+
+{{/* docker/filebeat/filebeat.yml, for the logs as a node of Kubernetes has them */}}
+{{- define "observability.filebeatConfig" -}}
+{{- $config := include "observability.rename" (list . (.Files.Get "files/filebeat/filebeat.yml")) | fromYaml -}}
+{{- $input := index $config "filebeat.inputs" 0 -}}
+{{- $_ := set $input "paths" (list (printf "/var/log/pods/%s_*/taskpilot/*.log" .Release.Namespace)) -}}
+{{- range $input.parsers -}}
+{{- if hasKey . "container" }}{{ $_ := set . "container" (dict "stream" "all" "format" "cri") }}{{ end -}}
+{{- end -}}
+{{ toYaml $config }}
+{{- end }}
+
+{{/* (list root part port variable): one script of docker/init */}}
+{{- define "observability.setup" -}}
+{{- $root := index . 0 -}}
+{{- $part := index . 1 -}}
+- name: {{ $part }}
+  {{- include "taskpilot.image" (list $root $root.Values.logs.elasticsearch.image) | nindent 2 }}
+  command: [bash, /files/{{ $part }}]
+  env:
+    - {name: {{ index . 3 }}, value: "http://{{ include "observability.name" (list $root $part) }}:{{ index . 2 }}"}
+    - {name: SECRETS, value: /run/elastic}
+  resources:
+    requests: {cpu: 50m, memory: 64Mi}
+    limits: {memory: 128Mi}
+  {{- include "taskpilot.containerSecurity" $root | nindent 2 }}
+  volumeMounts:
+    # By these names the scripts know them.
+    - {name: files, mountPath: /files, readOnly: true}
+    - {name: files, mountPath: /elastic, readOnly: true}
+    - {name: files, mountPath: /kibana, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+    - {name: secrets, mountPath: /run/elastic, readOnly: true}
 {{- end }}

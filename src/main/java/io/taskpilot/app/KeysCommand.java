@@ -1,10 +1,6 @@
 package io.taskpilot.app;
 
-import io.taskpilot.config.Secret;
-import io.taskpilot.gateway.ApiKeys;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;

@@ -52,7 +52,8 @@ final class KubernetesSecrets {
                     .sslContext(trusting(credentials.resolve("ca.crt")))
                     .build();
             var namespace = Files.readString(credentials.resolve("namespace")).strip();
-            var token = new Secret(Files.readString(credentials.resolve("token")).strip());
+            var token =
+                    new Secret(Files.readString(credentials.resolve("token")).strip());
             return new KubernetesSecrets(http, api, namespace, token);
         } catch (IOException | GeneralSecurityException e) {
             throw new CommandFailure("%s: token, namespace or ca.crt can't be read (%s)"
@@ -143,8 +144,7 @@ final class KubernetesSecrets {
         return encoded;
     }
 
-    private HttpResponse<String> send(String method, String path, @Nullable Object body)
-            throws InterruptedException {
+    private HttpResponse<String> send(String method, String path, @Nullable Object body) throws InterruptedException {
         var type = method.equals("PATCH") ? "application/merge-patch+json" : "application/json";
         var request = HttpRequest.newBuilder(api.resolve(path))
                 .timeout(ANSWER)

@@ -25,7 +25,11 @@ final class ProvisionCommand implements Callable<Integer> {
     private final Shell shell;
     private final SecureRandom random = new SecureRandom();
 
-    @Option(names = "--secret", required = true, paramLabel = "NAME", description = "The Secret, in the pod's namespace.")
+    @Option(
+            names = "--secret",
+            required = true,
+            paramLabel = "NAME",
+            description = "The Secret, in the pod's namespace.")
     private String secret = "";
 
     @Option(names = "--id", description = "Who uses the key (default: ${DEFAULT-VALUE}).", defaultValue = "admin")
@@ -53,7 +57,10 @@ final class ProvisionCommand implements Callable<Integer> {
             defaultValue = "/var/run/secrets/kubernetes.io/serviceaccount")
     private Path credentials = Path.of("");
 
-    @Option(names = "--api", paramLabel = "URL", description = "The Kubernetes API (default: that of the pod's cluster).")
+    @Option(
+            names = "--api",
+            paramLabel = "URL",
+            description = "The Kubernetes API (default: that of the pod's cluster).")
     private @Nullable URI api;
 
     ProvisionCommand(Shell shell) {
@@ -102,7 +109,8 @@ final class ProvisionCommand implements Callable<Integer> {
         return PLACE.matcher(text).replaceAll(place -> {
             var value = values.get(place.group(1));
             if (value == null) {
-                throw new UsageFailure("--text: {%s} (expected: a key that is there, or made)".formatted(place.group(1)));
+                throw new UsageFailure(
+                        "--text: {%s} (expected: a key that is there, or made)".formatted(place.group(1)));
             }
             return value;
         });

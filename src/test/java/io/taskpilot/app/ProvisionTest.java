@@ -78,10 +78,13 @@ class ProvisionTest {
 
     @Test
     void aRefusalOfTheApiIsToldInItsWords() {
-        var end = command.run("keys", "provision", "--secret", "forbidden", "--credentials", dir.toString(), "--api", url());
+        var end = command.run(
+                "keys", "provision", "--secret", "forbidden", "--credentials", dir.toString(), "--api", url());
 
         assertThat(end.code()).isEqualTo(ExitCode.FAILURE);
-        assertThat(end.err()).contains("the Kubernetes API answers 403: secrets is forbidden").doesNotContain("the-token");
+        assertThat(end.err())
+                .contains("the Kubernetes API answers 403: secrets is forbidden")
+                .doesNotContain("the-token");
     }
 
     @Test
@@ -119,7 +122,8 @@ class ProvisionTest {
     }
 
     private static String text(JsonNode secret, String key) {
-        return new String(Base64.getDecoder().decode(secret.path("data").path(key).asText()), UTF_8);
+        return new String(
+                Base64.getDecoder().decode(secret.path("data").path(key).asText()), UTF_8);
     }
 
     private void answer(HttpExchange exchange) throws IOException {
@@ -150,7 +154,10 @@ class ProvisionTest {
                     reply(exchange, 409, status("the object has been modified"));
                     return;
                 }
-                ((ObjectNode) now).put("resourceVersion", String.valueOf(now.path("resourceVersion").asInt() + 1));
+                ((ObjectNode) now)
+                        .put(
+                                "resourceVersion",
+                                String.valueOf(now.path("resourceVersion").asInt() + 1));
                 ((ObjectNode) stored.get(name).path("data")).setAll((ObjectNode) patch.path("data"));
                 reply(exchange, 200, stored.get(name));
             }

@@ -1,0 +1,137 @@
+package io.taskpilot.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.marcnuri.helm.Helm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+class ChartLintTest {
+
+    @Test
+    void lintFindsNothingEvenWhereItIsStrict() {
+        var lint = new Helm(Chart.HOME).lint().strict().call();
+
+        assertThat(lint.isFailed()).as("%s", lint.getMessages()).isFalse();
+        assertThat(lint.getMessages())
+                .noneMatch(message -> message.contains("[WARNING]") || message.contains("[ERROR]"));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyValuesFileRenders() throws IOException {
+        return ValuesFiles.all().entrySet().stream()
+                .map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
+                    var objects = entry.getValue().render();
+                    assertThat(objects.names()).doesNotHaveDuplicates().isNotEmpty();
+                    objects.all().forEach(ChartLintTest::isWhole);
+                }));
+    }
+
+    /** Server-side apply refuses what a list that is a map has twice. */
+    private static void isWhole(JsonNode object) {
+        assertThat(object.path("metadata")
+                        .path("labels")
+                        .path("app.kubernetes.io/part-of")
+                        .asText())
+                .isEqualTo("taskpilot");
+        assertThat(object.path("metadata").path("namespace").asText()).isEqualTo(Chart.NAMESPACE);
+        assertThat(Objects.name(object)).hasSizeLessThanOrEqualTo(63);
+        for (var pod : new Objects(List.of(object)).pods().values()) {
+            unique(Objects.containers(pod)
+                    .map(container -> container.path("name").asText()));
+            unique(Objects.list(pod.path("volumes"))
+                    .map(volume -> volume.path("name").asText()));
+            unique(Objects.containers(pod)
+                    .flatMap(container -> Objects.list(container.path("ports")))
+                    .map(port -> port.path("containerPort").asText()));
+            Objects.containers(pod).forEach(container -> {
+                unique(Objects.list(container.path("env"))
+                        .map(each -> each.path("name").asText()));
+                unique(Objects.list(container.path("volumeMounts"))
+                        .map(each -> each.path("mountPath").asText()));
+                var volumes = Objects.list(pod.path("volumes"))
+                        .map(each -> each.path("name").asText())
+                        .toList();
+                var claims = Objects.list(object.path("spec").path("volumeClaimTemplates"))
+                        .map(Objects::name)
+                        .toList();
+                assertThat(Objects.list(container.path("volumeMounts"))
+                                .map(each -> each.path("name").asText()))
+                        .allMatch(name -> volumes.contains(name) || claims.contains(name));
+            });
+        }
+    }
+
+    private static void unique(Stream<String> names) {
+        var seen = new HashSet<String>();
+        assertThat(names.filter(name -> !seen.add(name))).isEmpty();
+    }
+
+    @Test
+    void thePackageRendersAsTheDirectoryDoes(@TempDir Path dir) throws IOException {
+        new Helm(Chart.HOME).packageIt().withDestination(dir).call();
+
+        try (var files = Files.list(dir)) {
+            var packed = files.toList();
+            assertThat(packed).hasSize(1);
+            var rendered = new Helm(packed.get(0))
+                    .template()
+                    .withName("taskpilot")
+                    .withNamespace(Chart.NAMESPACE)
+                    .withKubeVersion("1.37.0")
+                    .call();
+            assertThat(Objects.parse(rendered)).isEqualTo(Chart.plain().render());
+        }
+    }
+
+    @Test
+    void itRendersTheSameTwice() {
+        // nothing is drawn at random while rendering: tools that compare see no change where there is none
+        assertThat(Chart.plain().text()).isEqualTo(Chart.plain().text());
+    }
+
+    @Test
+    void aChartAboveMayHaveIt(@TempDir Path dir) throws IOException {
+        var umbrella = Files.createDirectories(dir.resolve("umbrella/charts"));
+        new Helm(Chart.HOME).packageIt().withDestination(umbrella).call();
+        Files.writeString(dir.resolve("umbrella/Chart.yaml"), """
+                apiVersion: v2
+                name: umbrella
+                version: 1.0.0
+                dependencies:
+                  - {name: taskpilot, version: 0.1.0, alias: agents, condition: agents.enabled}
+                """);
+        Files.writeString(dir.resolve("umbrella/values.yaml"), """
+                global: {imageRegistry: registry.example.com, somebodyElse: {x: 1}, imagePullSecrets: [{name: pull}]}
+                agents: {enabled: true, server: {replicas: 2}}
+                """);
+
+        var objects = Objects.parse(new Helm(dir.resolve("umbrella"))
+                .template()
+                .withName("all")
+                .withNamespace(Chart.NAMESPACE)
+                .withKubeVersion("1.37.0")
+                .call());
+
+        var pod = objects.pods().get("Deployment/all-taskpilot");
+        assertThat(Objects.named(pod.path("containers"), "taskpilot")
+                        .path("image")
+                        .asText())
+                .isEqualTo("registry.example.com/taskpilot/taskpilot:0.1.0");
+        assertThat(objects.pods().values()).allSatisfy(each -> {
+            assertThat(each.path("imagePullSecrets").path(0).path("name").asText())
+                    .isEqualTo("pull");
+            assertThat(Objects.containers(each))
+                    .allMatch(container -> container.path("image").asText().startsWith("registry.example.com/"));
+        });
+    }
+}
