@@ -68,7 +68,7 @@ http://{{ include "taskpilot.fullname" . }}-guardrails:8010
     - --diagnostic-addr=0.0.0.0:8282
     # Who reaches the port may ask for a decision, and nothing else: /opa/authz.rego.
     - --authorization=basic
-    - --disable-telemetry
+    - --skip-version-check
     - --log-level={{ $opa.logLevel }}
     - --log-format=json
     - --shutdown-wait-period={{ index . 2 | ternary 0 5 }}

@@ -94,7 +94,7 @@ spec:
       {{- end }}
 {{- end }}
 
-{{/* (list path port): the three probes of what answers when it is up */}}
+{{/* (list path port [path when ready]): the three probes of what answers when it is up */}}
 {{- define "observability.probes" -}}
 startupProbe:
   httpGet: {path: {{ index . 0 }}, port: {{ index . 1 }}}
@@ -107,7 +107,7 @@ livenessProbe:
   timeoutSeconds: 5
   failureThreshold: 6
 readinessProbe:
-  httpGet: {path: {{ index . 0 }}, port: {{ index . 1 }}}
+  httpGet: {path: {{ last . | eq (index . 1) | ternary (index . 0) (last .) }}, port: {{ index . 1 }}}
   periodSeconds: 10
   timeoutSeconds: 5
 {{- end }}

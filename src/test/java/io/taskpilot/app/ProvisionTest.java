@@ -66,10 +66,10 @@ class ProvisionTest {
     @Test
     void whatIsThereStays() {
         provision("--random", "one");
-        var before = stored.get("made-here").deepCopy();
+        var before = stored("made-here").deepCopy();
 
         assertThat(provision("--random", "one").out()).isEqualTo("made-here has everything\n");
-        assertThat(stored.get("made-here")).isEqualTo(before);
+        assertThat(stored("made-here")).isEqualTo(before);
 
         assertThat(provision("--random", "one", "--random", "two").out()).isEqualTo("made-here: made two\n");
         assertThat(value("api-key")).isEqualTo(text(before, "api-key"));
@@ -118,7 +118,15 @@ class ProvisionTest {
     }
 
     private String value(String key) {
-        return text(stored.get("made-here"), key);
+        return text(stored("made-here"), key);
+    }
+
+    private ObjectNode stored(String name) {
+        var secret = stored.get(name);
+        if (secret == null) {
+            throw new AssertionError("there is no Secret " + name);
+        }
+        return secret;
     }
 
     private static String text(JsonNode secret, String key) {
@@ -136,7 +144,7 @@ class ProvisionTest {
                 if (name.equals("forbidden")) {
                     reply(exchange, 403, status("secrets is forbidden"));
                 } else if (stored.containsKey(name)) {
-                    reply(exchange, 200, stored.get(name));
+                    reply(exchange, 200, stored(name));
                 } else {
                     reply(exchange, 404, status("not found"));
                 }
@@ -149,7 +157,7 @@ class ProvisionTest {
             }
             default -> {
                 var patch = ApiClient.JSON.readTree(body);
-                var now = stored.get(name).path("metadata");
+                var now = stored(name).path("metadata");
                 if (!patch.path("metadata").path("resourceVersion").equals(now.path("resourceVersion"))) {
                     reply(exchange, 409, status("the object has been modified"));
                     return;
@@ -158,8 +166,8 @@ class ProvisionTest {
                         .put(
                                 "resourceVersion",
                                 String.valueOf(now.path("resourceVersion").asInt() + 1));
-                ((ObjectNode) stored.get(name).path("data")).setAll((ObjectNode) patch.path("data"));
-                reply(exchange, 200, stored.get(name));
+                ((ObjectNode) stored(name).path("data")).setAll((ObjectNode) patch.path("data"));
+                reply(exchange, 200, stored(name));
             }
         }
     }

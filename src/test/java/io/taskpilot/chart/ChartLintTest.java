@@ -122,7 +122,7 @@ class ChartLintTest {
                 .withKubeVersion("1.37.0")
                 .call());
 
-        var pod = objects.pods().get("Deployment/all-taskpilot");
+        var pod = objects.pod("Deployment/all-taskpilot");
         assertThat(Objects.named(pod.path("containers"), "taskpilot")
                         .path("image")
                         .asText())

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ChartObjectsTest {
 
     private static JsonNode pod(Chart chart) {
-        return chart.render().pods().get("Deployment/taskpilot");
+        return chart.render().pod("Deployment/taskpilot");
     }
 
     private static JsonNode server(JsonNode pod) {
@@ -55,7 +55,7 @@ class ChartObjectsTest {
                 Chart.plain().values("opa: {mode: %s, url: '%s'}".formatted(mode, mode.equals("external") ? url : ""));
         var objects = chart.render();
 
-        var pod = objects.pods().get("Deployment/taskpilot");
+        var pod = objects.pod("Deployment/taskpilot");
         assertThat(Objects.environment(server(pod)).getOrDefault("TASKPILOT_OPA_URL", ""))
                 .isEqualTo(url);
         assertThat(initNames(pod).contains("opa")).isEqualTo(beside);
@@ -77,7 +77,7 @@ class ChartObjectsTest {
                 .values("guardrails: {mode: %s, url: '%s'}".formatted(mode, mode.equals("external") ? url : ""));
         var objects = chart.render();
 
-        var pod = objects.pods().get("Deployment/taskpilot");
+        var pod = objects.pod("Deployment/taskpilot");
         assertThat(Objects.environment(server(pod)).getOrDefault("TASKPILOT_GUARDRAILS_URL", ""))
                 .isEqualTo(url);
         assertThat(initNames(pod).contains("guardrails")).isEqualTo(beside);
@@ -94,7 +94,7 @@ class ChartObjectsTest {
 
         assertThat(Objects.texts(
                         Objects.named(pod.path("initContainers"), "opa").path("args")))
-                .contains("--addr=127.0.0.1:8181", "--authorization=basic", "--disable-telemetry");
+                .contains("--addr=127.0.0.1:8181", "--authorization=basic", "--skip-version-check");
         assertThat(Objects.texts(
                         Objects.named(pod.path("initContainers"), "guardrails").path("command")))
                 .contains("127.0.0.1");
@@ -111,7 +111,7 @@ class ChartObjectsTest {
         assertThat(config.at("/bundles/taskpilot/signing/keyid").asText()).isEqualTo("bundles");
         assertThat(config.at("/services/bundles/credentials/bearer/token_path").asText())
                 .isEqualTo("/run/secrets/opa/bundle-token");
-        var opa = Objects.named(objects.pods().get("Deployment/taskpilot").path("initContainers"), "opa");
+        var opa = Objects.named(objects.pod("Deployment/taskpilot").path("initContainers"), "opa");
         assertThat(Objects.texts(opa.path("args")))
                 .contains("--config-file=/opa/config.yaml")
                 .doesNotContain("/policy");
@@ -156,8 +156,8 @@ class ChartObjectsTest {
                 .values("{topology: apart, gateway: {replicas: 2}, agents: {replicas: 5}}")
                 .render();
 
-        var gateway = objects.pods().get("Deployment/taskpilot-gateway");
-        var agents = objects.pods().get("Deployment/taskpilot-agents");
+        var gateway = objects.pod("Deployment/taskpilot-gateway");
+        var agents = objects.pod("Deployment/taskpilot-agents");
         assertThat(Objects.environment(server(gateway))).containsEntry("TASKPILOT_ROLES", "gateway");
         assertThat(Objects.environment(server(agents))).containsEntry("TASKPILOT_ROLES", "agents");
         assertThat(initNames(gateway))
@@ -358,7 +358,7 @@ class ChartObjectsTest {
                 .render();
 
         assertThat(objects.find("Job", "taskpilot-migrate").isPresent()).isEqualTo(effective.equals("hook"));
-        assertThat(initNames(objects.pods().get("Deployment/taskpilot")).contains("migrate"))
+        assertThat(initNames(objects.pod("Deployment/taskpilot")).contains("migrate"))
                 .isEqualTo(effective.equals("init"));
     }
 
@@ -369,7 +369,7 @@ class ChartObjectsTest {
 
         var annotations = objects.one("Job", name).at("/metadata/annotations");
         assertThat(annotations.path("helm.sh/hook").asText()).isEqualTo("pre-install,pre-upgrade");
-        var pod = objects.pods().get("Job/" + name);
+        var pod = objects.pod("Job/" + name);
         var account = pod.path("serviceAccountName").asText("");
         assertThat(account).isIn("", "taskpilot-keys");
         if (!account.isEmpty()) {
@@ -459,8 +459,7 @@ class ChartObjectsTest {
                 .filter(name -> name.startsWith("taskpilot-dashboard-"))
                 .toList();
         var mounted = Objects.list(Objects.named(
-                                objects.pods()
-                                        .get("Deployment/taskpilot-grafana")
+                                objects.pod("Deployment/taskpilot-grafana")
                                         .path("volumes"),
                                 "dashboards")
                         .at("/projected/sources"))
@@ -489,7 +488,7 @@ class ChartObjectsTest {
 
     @Test
     void aBackupCountsOnceTheStoreHasIt() {
-        var pod = Chart.plain().file("values-production.yaml").render().pods().get("CronJob/taskpilot-backup");
+        var pod = Chart.plain().file("values-production.yaml").render().pod("CronJob/taskpilot-backup");
 
         assertThat(initNames(pod)).containsExactly("dump", "upload");
         assertThat(Objects.list(pod.path("containers"))
@@ -503,7 +502,7 @@ class ChartObjectsTest {
 
         var job = objects.one("CronJob", "taskpilot-restore");
         assertThat(job.at("/spec/suspend").asBoolean()).isTrue();
-        var pod = objects.pods().get("CronJob/taskpilot-restore");
+        var pod = objects.pod("CronJob/taskpilot-restore");
         assertThat(initNames(pod)).containsExactly("download", "restore");
         assertThat(Objects.texts(pod.at("/containers/0/args"))).containsExactly("migrate", "--restored");
     }

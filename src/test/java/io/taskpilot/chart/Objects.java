@@ -84,6 +84,15 @@ record Objects(List<JsonNode> all) {
         return pods;
     }
 
+    /** @param owner as in {@code Deployment/taskpilot} */
+    JsonNode pod(String owner) {
+        var pod = pods().get(owner);
+        if (pod == null) {
+            throw new AssertionError("there is no " + owner + ": " + pods().keySet());
+        }
+        return pod;
+    }
+
     static Stream<JsonNode> containers(JsonNode pod) {
         return Stream.concat(list(pod.path("initContainers")), list(pod.path("containers")));
     }
