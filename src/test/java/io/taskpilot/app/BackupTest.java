@@ -57,16 +57,19 @@ class BackupTest {
     @Test
     void aDumpOfALiveDatabaseRestoresIntoAnEmptyOneAndItsRunsAsk() throws Exception {
         var original = TestPostgres.database();
-        var settings = Map.of(
-                "TASKPILOT_POSTGRES_URL", original.url().value(), "TASKPILOT_LLM_OFFLINE_LATENCY", "0s");
+        var settings = Map.of("TASKPILOT_POSTGRES_URL", original.url().value(), "TASKPILOT_LLM_OFFLINE_LATENCY", "0s");
         String finished;
         try (var server = TestServer.start(settings)) {
-            finished = server.user().finish("Create a low priority task \"Sharpen the saw\"").path("id").asText();
+            finished = server.user()
+                    .finish("Create a low priority task \"Sharpen the saw\"")
+                    .path("id")
+                    .asText();
         }
         String running;
         try (var server = TestServer.start(with(settings, "TASKPILOT_LLM_OFFLINE_LATENCY", "60s"))) {
             running = server.user().submit("Create a low priority task \"Restock\"");
-            server.user().follow(running, 0, event -> event.path("type").asText().equals("agent.started"));
+            server.user()
+                    .follow(running, 0, event -> event.path("type").asText().equals("agent.started"));
 
             assertThat(script("dump.sh", original, "dumps").code()).isZero();
             assertThat(script("s3.sh", original, "dumps", "upload").said()).contains("in the store: taskpilot-");
@@ -80,12 +83,14 @@ class BackupTest {
         assertThat(script("restore.sh", restored, "fetched").said()).contains("(expected: an empty one");
         assertThat(parked(restored)).contains("1 unfinished run will ask a person");
 
-        try (var server = TestServer.start(with(settings, "TASKPILOT_POSTGRES_URL", restored.url().value()))) {
+        try (var server = TestServer.start(
+                with(settings, "TASKPILOT_POSTGRES_URL", restored.url().value()))) {
             var user = server.user();
             assertThat(user.get("/v1/runs/" + finished).path("status").asText()).isEqualTo("succeeded");
             user.follow(running, 0, event -> event.path("type").asText().equals("approval.requested"));
             var approval = user.get("/v1/runs/" + running).path("approval_id").asText();
-            assertThat(user.get("/v1/approvals/" + approval).path("kind").asText()).isEqualTo("restored");
+            assertThat(user.get("/v1/approvals/" + approval).path("kind").asText())
+                    .isEqualTo("restored");
             var answered = user.send("POST", "/v1/approvals/" + approval + "/answer", "{\"answer\": \"continue\"}");
             assertThat(answered.statusCode()).as(answered.body()).isEqualTo(200);
             user.follow(running, 0, ApiUser::isTerminal);
@@ -102,7 +107,9 @@ class BackupTest {
         assertThat(script("s3.sh", original, "dumps", "upload").code()).isZero();
         assertThat(script("s3.sh", original, "fetched", "download").code()).isZero();
         try (var files = Files.list(dir.resolve("fetched"))) {
-            var dump = files.filter(file -> file.toString().endsWith(".dump")).findFirst().orElseThrow();
+            var dump = files.filter(file -> file.toString().endsWith(".dump"))
+                    .findFirst()
+                    .orElseThrow();
             Files.write(dump, Arrays.copyOf(Files.readAllBytes(dump), 1_000));
         }
 
@@ -131,15 +138,14 @@ class BackupTest {
     }
 
     private End migrateRestored(PostgresAddress database) {
-        return command(
-                Map.of("TASKPILOT_POSTGRES_URL", database.url().value()), "migrate", "--restored");
+        return command(Map.of("TASKPILOT_POSTGRES_URL", database.url().value()), "migrate", "--restored");
     }
 
     private End command(Map<String, String> settings, String... words) {
         var said = new ByteArrayOutputStream();
         var out = new PrintStream(said, true, UTF_8);
-        var environment =
-                with(settings, "TASKPILOT_CONF_DIR", Path.of("conf").toAbsolutePath().toString());
+        var environment = with(
+                settings, "TASKPILOT_CONF_DIR", Path.of("conf").toAbsolutePath().toString());
         var shell = new Shell(out, out, Terminal.PLAIN, environment, dir, null);
         var code = new Cli(shell, Main.jobs()).run(words);
         return new End(code, said.toString(UTF_8));
@@ -154,7 +160,8 @@ class BackupTest {
                 .putAll(Map.of(
                         "PATH", path,
                         "POSTGRES_URL_FILE", url.toString(),
-                        "BACKUP_DIR", Files.createDirectories(dir.resolve(backups)).toString(),
+                        "BACKUP_DIR",
+                                Files.createDirectories(dir.resolve(backups)).toString(),
                         "S3_URL", store.url().toString(),
                         "S3_REGION", "us-east-1",
                         "S3_BUCKET", "taskpilot",
@@ -164,7 +171,9 @@ class BackupTest {
         var process = builder.start();
         var said = new String(process.getInputStream().readAllBytes(), UTF_8);
         assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-        assertThat(said).as("no secret is said").doesNotContain("local-secret", database.password().value());
+        assertThat(said)
+                .as("no secret is said")
+                .doesNotContain("local-secret", database.password().value());
         return new End(process.exitValue(), said);
     }
 

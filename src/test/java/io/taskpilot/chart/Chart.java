@@ -6,17 +6,25 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** The chart with some values, to be rendered by Helm itself. Immutable. */
+/** The chart with some values, to be rendered by Helm itself, once. */
 final class Chart {
     static final Path HOME = Path.of("helm/taskpilot");
     static final String NAMESPACE = "demo";
+
+    private static final String HOOK = "helm.sh/hook";
+    private static final String SHOWN = "shown.test/hook";
+    private static final Path WITH_HOOKS = withHooks();
 
     private final String kubernetes;
     private final String release;
     private final List<Path> files;
     private final List<String> texts;
+
+    private @Nullable String rendered;
 
     private Chart(String kubernetes, String release, List<Path> files, List<String> texts) {
         this.kubernetes = kubernetes;
@@ -57,8 +65,15 @@ final class Chart {
         return Objects.parse(text());
     }
 
-    String text() {
-        var command = new Helm(HOME)
+    synchronized String text() {
+        if (rendered == null) {
+            rendered = template();
+        }
+        return rendered;
+    }
+
+    private String template() {
+        var command = new Helm(WITH_HOOKS)
                 .template()
                 .withName(release)
                 .withNamespace(NAMESPACE)
@@ -71,11 +86,37 @@ final class Chart {
                 written.add(file);
                 command.withValuesFile(Files.writeString(file, text));
             }
-            return command.call();
+            return command.call().replace(SHOWN, HOOK);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
             written.forEach(Chart::delete);
+        }
+    }
+
+    /** The library renders hooks for itself and does not show them: a copy of the chart in which they are no hooks. */
+    private static Path withHooks() {
+        try {
+            var copy = Files.createTempDirectory("chart");
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> deleteAll(copy)));
+            try (var files = Files.walk(HOME)) {
+                for (var file : files.filter(Files::isRegularFile).toList()) {
+                    var target = copy.resolve(HOME.relativize(file));
+                    Files.createDirectories(target.getParent());
+                    Files.writeString(target, Files.readString(file).replace(HOOK, SHOWN));
+                }
+            }
+            return copy;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void deleteAll(Path directory) {
+        try (var files = Files.walk(directory)) {
+            files.sorted(Comparator.reverseOrder()).forEach(Chart::delete);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

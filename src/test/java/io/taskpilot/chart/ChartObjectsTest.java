@@ -459,9 +459,7 @@ class ChartObjectsTest {
                 .filter(name -> name.startsWith("taskpilot-dashboard-"))
                 .toList();
         var mounted = Objects.list(Objects.named(
-                                objects.pod("Deployment/taskpilot-grafana")
-                                        .path("volumes"),
-                                "dashboards")
+                                objects.pod("Deployment/taskpilot-grafana").path("volumes"), "dashboards")
                         .at("/projected/sources"))
                 .map(source -> source.at("/configMap/name").asText());
         assertThat(mounted).isNotEmpty().containsExactlyInAnyOrderElementsOf(made);

@@ -16,14 +16,14 @@ class ChartSecurityTest {
     // Filebeat reads the logs of other pods, which only root may.
     private static final List<String> READS_THE_NODE = List.of("DaemonSet/taskpilot-filebeat");
 
-    private static Stream<DynamicTest> eachPod(BiConsumer<String, JsonNode> check) throws IOException {
+    private static Stream<DynamicTest> eachPod(BiConsumer<String, JsonNode> check) {
         return ValuesFiles.all().entrySet().stream()
                 .map(entry -> DynamicTest.dynamicTest(
                         entry.getKey(), () -> entry.getValue().render().pods().forEach(check)));
     }
 
     @TestFactory
-    Stream<DynamicTest> podsAreRestricted() throws IOException {
+    Stream<DynamicTest> podsAreRestricted() {
         return eachPod((name, pod) -> {
             if (READS_THE_NODE.contains(name)) {
                 return;
@@ -42,7 +42,7 @@ class ChartSecurityTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> containersAreRestricted() throws IOException {
+    Stream<DynamicTest> containersAreRestricted() {
         return eachPod((name, pod) -> Objects.containers(pod).forEach(container -> {
             var at = name + " " + container.path("name").asText();
             var security = container.path("securityContext");
@@ -60,7 +60,7 @@ class ChartSecurityTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> memoryIsBoundedAndTheCpuIsNot() throws IOException {
+    Stream<DynamicTest> memoryIsBoundedAndTheCpuIsNot() {
         return eachPod((name, pod) -> Objects.containers(pod).forEach(container -> {
             var at = name + " " + container.path("name").asText();
             var resources = container.path("resources");
@@ -75,7 +75,7 @@ class ChartSecurityTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> nobodyHasATokenThatHeDoesNotNeed() throws IOException {
+    Stream<DynamicTest> nobodyHasATokenThatHeDoesNotNeed() {
         return eachPod((name, pod) -> {
             assertThat(pod.path("automountServiceAccountToken").asBoolean(true))
                     .as(name)
@@ -91,7 +91,7 @@ class ChartSecurityTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> imagesHaveVersions() throws IOException {
+    Stream<DynamicTest> imagesHaveVersions() {
         return eachPod((name, pod) -> Objects.containers(pod)
                 .map(container -> container.path("image").asText())
                 .forEach(image -> assertThat(image).as(name).matches("[^:@]+(:[0-9]+)?/[^:@]+:v?[0-9][^:]*")));

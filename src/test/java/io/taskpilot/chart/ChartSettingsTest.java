@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -41,7 +42,7 @@ class ChartSettingsTest {
     private Path dir;
 
     @TestFactory
-    Stream<DynamicTest> everyVariableIsASetting() throws IOException {
+    Stream<DynamicTest> everyVariableIsASetting() {
         var settings = ConfigLoader.settings().stream().map(Setting::variable).collect(Collectors.toSet());
         return ValuesFiles.all().entrySet().stream()
                 .map(entry -> DynamicTest.dynamicTest(
@@ -62,7 +63,7 @@ class ChartSettingsTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> theServerTakesWhatTheChartTellsIt() throws IOException {
+    Stream<DynamicTest> theServerTakesWhatTheChartTellsIt() {
         return ValuesFiles.all().entrySet().stream()
                 .map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
                     var objects = entry.getValue().render();
@@ -116,7 +117,7 @@ class ChartSettingsTest {
                         ConfigLoader.settings().stream().map(Setting::path).toList());
     }
 
-    private static void collect(JsonNode schema, JsonNode node, String path, TreeSet<String> known) {
+    private static void collect(JsonNode schema, JsonNode node, String path, Set<String> known) {
         if (node.path("properties").isObject()) {
             node.path("properties")
                     .properties()

@@ -103,7 +103,7 @@ class ChartTypesTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> everyObjectIsOfItsType() throws IOException {
+    Stream<DynamicTest> everyObjectIsOfItsType() {
         return ValuesFiles.all().entrySet().stream()
                 .map(entry -> DynamicTest.dynamicTest(
                         entry.getKey(), () -> entry.getValue().render().all().forEach(ChartTypesTest::read)));
@@ -119,7 +119,7 @@ class ChartTypesTest {
     }
 
     @Test
-    void theFilesOfCiMakeEveryKind() throws IOException {
+    void theFilesOfCiMakeEveryKind() {
         var made = ValuesFiles.all().values().stream()
                 .flatMap(chart -> chart.render().all().stream())
                 .map(ChartTypesTest::type)

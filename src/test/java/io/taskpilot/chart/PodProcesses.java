@@ -27,8 +27,9 @@ import java.util.regex.Pattern;
  * one: ports are free ones, addresses are loopback, and directories are below one of ours.
  */
 final class PodProcesses implements AutoCloseable {
-    private static final Pattern PORT =
-            Pattern.compile("(?<![0-9.])(8000|8081|8181|8282|8010|9464|13133|4317|4318|8888)(?![0-9])");
+    private static final List<String> PORTS =
+            List.of("8000", "8081", "8181", "8282", "8010", "9464", "13133", "4317", "4318", "8888");
+    private static final Pattern PORT = Pattern.compile("(?<![0-9.])(" + String.join("|", PORTS) + ")(?![0-9])");
     private static final Duration SLOWEST_START = Duration.ofMinutes(3);
 
     private final Objects objects;
@@ -47,12 +48,10 @@ final class PodProcesses implements AutoCloseable {
         this.dir = dir;
         this.programs = programs;
         var open = new ArrayList<ServerSocket>();
-        for (var port : PORT.pattern().replaceAll("[^0-9|]", " ").strip().split("[| ]+")) {
-            if (port.length() > 3) {
-                var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-                open.add(socket);
-                ports.put(port, String.valueOf(socket.getLocalPort()));
-            }
+        for (var port : PORTS) {
+            var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+            open.add(socket);
+            ports.put(port, String.valueOf(socket.getLocalPort()));
         }
         for (var socket : open) {
             socket.close();
@@ -155,7 +154,8 @@ final class PodProcesses implements AutoCloseable {
     /** With paths of the container as paths of its volumes, and with our ports. */
     private String here(JsonNode container, String text) {
         var mounts = Objects.list(container.path("volumeMounts"))
-                .sorted(Comparator.comparing((JsonNode mount) -> -mount.path("mountPath").asText().length()))
+                .sorted(Comparator.comparing(
+                        (JsonNode mount) -> -mount.path("mountPath").asText().length()))
                 .toList();
         var result = text;
         for (var mount : mounts) {
@@ -166,7 +166,10 @@ final class PodProcesses implements AutoCloseable {
         }
         // NeMo serves a directory of configurations, of which one is mounted
         result = result.equals("/conf/guardrails") ? dir.resolve("rails").toString() : result;
-        return ported(result.equals("/etc/taskpilot") ? Path.of("conf").toAbsolutePath().toString() : result);
+        return ported(
+                result.equals("/etc/taskpilot")
+                        ? Path.of("conf").toAbsolutePath().toString()
+                        : result);
     }
 
     private String place(JsonNode mount) {
@@ -198,8 +201,12 @@ final class PodProcesses implements AutoCloseable {
         var probe = container.path(which);
         var seconds = Math.max(10, probe.path("timeoutSeconds").asInt(1)); // a busy machine is no failure
         if (probe.has("exec")) {
-            var command = new ArrayList<>(List.of(program(container.path("name").asText()).get(0)));
-            Objects.texts(probe.at("/exec/command")).stream().skip(1).map(this::ported).forEach(command::add);
+            var command = new ArrayList<>(
+                    List.of(program(container.path("name").asText()).get(0)));
+            Objects.texts(probe.at("/exec/command")).stream()
+                    .skip(1)
+                    .map(this::ported)
+                    .forEach(command::add);
             var process = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -210,7 +217,8 @@ final class PodProcesses implements AutoCloseable {
             }
             return process.exitValue() == 0;
         }
-        var port = Objects.named(container.path("ports"), probe.at("/httpGet/port").asText())
+        var port = Objects.named(
+                        container.path("ports"), probe.at("/httpGet/port").asText())
                 .path("containerPort")
                 .asInt();
         return status(port, probe.at("/httpGet/path").asText()) == 200;
@@ -237,7 +245,9 @@ final class PodProcesses implements AutoCloseable {
 
     /** SIGTERM to the server, and to each sidecar, the last one first, once what started after it has ended. */
     void stop(Runnable whileTheServerDrains) throws InterruptedException {
-        var end = System.nanoTime() + Duration.ofSeconds(pod.path("terminationGracePeriodSeconds").asInt()).toNanos();
+        var end = System.nanoTime()
+                + Duration.ofSeconds(pod.path("terminationGracePeriodSeconds").asInt())
+                        .toNanos();
         var names = new ArrayList<>(running.keySet());
         Collections.reverse(names);
         for (var name : names) {
