@@ -156,6 +156,7 @@ class BackupTest {
         var command = new ArrayList<>(List.of("sh", "scripts/backup/" + name));
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().keySet().removeIf(key -> key.startsWith("AWS_") || key.startsWith("RCLONE_"));
         builder.environment()
                 .putAll(Map.of(
                         "PATH", path,
