@@ -16,6 +16,7 @@ RCLONE_CONFIG_STORE_ACCESS_KEY_ID=$(cat "$S3_ACCESS_KEY_FILE")
 RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY=$(cat "$S3_SECRET_KEY_FILE")
 export RCLONE_CONFIG_STORE_ACCESS_KEY_ID RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY
 store=store:$S3_BUCKET/postgres
+dumps='taskpilot-*.{dump,dump.sha256}'
 
 newest() {
     rclone lsf --include 'taskpilot-*.dump' "$store" | LC_ALL=C sort | tail -n 1
@@ -23,10 +24,10 @@ newest() {
 
 case ${1-} in
     upload)
-        rclone copy --include 'taskpilot-*.dump*' --exclude '*.part' "$BACKUP_DIR" "$store"
+        rclone copy --include "$dumps" "$BACKUP_DIR" "$store"
         # It counts once the store has it as it is here.
-        rclone check --one-way --include 'taskpilot-*.dump*' "$BACKUP_DIR" "$store"
-        rclone delete --min-age "${KEEP_DAYS}d" --include 'taskpilot-*.dump*' "$store"
+        rclone check --one-way --include "$dumps" "$BACKUP_DIR" "$store"
+        rclone delete --min-age "${KEEP_DAYS}d" --include "$dumps" "$store"
         echo "in the store: $(newest)"
         ;;
     download)
