@@ -3,7 +3,6 @@ package io.taskpilot.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
