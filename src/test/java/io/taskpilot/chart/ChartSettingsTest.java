@@ -3,7 +3,12 @@ package io.taskpilot.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.taskpilot.config.ConfigLoader;
 import io.taskpilot.config.Setting;
 import io.taskpilot.config.Sources;
@@ -37,6 +42,13 @@ class ChartSettingsTest {
             "s3-secret-key", "secret",
             "openai-api-key", "key",
             "webhook-operations", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+
+    private static final Path SCHEMA = Chart.HOME.resolve("values.schema.json");
+    private static final JsonNode ANY =
+            Objects.JSON.createArrayNode().add("string").add("number").add("boolean");
+    private static final ObjectWriter PRETTY = Objects.JSON.writer(new DefaultPrettyPrinter(
+                    Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER))
+            .withArrayIndenter(DefaultIndenter.SYSTEM_LINEFEED_INSTANCE));
 
     @TempDir
     private Path dir;
@@ -106,28 +118,50 @@ class ChartSettingsTest {
                 .replace("/var/lib/taskpilot", dir.resolve("data").toString());
     }
 
+    /** What the server has of late goes in with {@code -Dchart.examples=write}, of any type. */
     @Test
     void theSchemaOfConfigHasEverySettingAndNoOther() throws IOException {
-        var schema = Objects.JSON.readTree(Files.readString(Chart.HOME.resolve("values.schema.json")));
+        var schema = Objects.JSON.readTree(Files.readString(SCHEMA));
+        var settings = ConfigLoader.settings().stream().map(Setting::path).toList();
+        if ("write".equals(System.getProperty("chart.examples"))) {
+            for (var path : settings) {
+                add((ObjectNode) schema.at("/properties/config"), path);
+            }
+            Files.writeString(SCHEMA, PRETTY.writeValueAsString(schema) + "\n");
+        }
         var known = new TreeSet<String>();
-        collect(schema, schema.at("/properties/config"), "", known);
+        collect(schema.at("/properties/config"), "", known);
 
-        assertThat(known)
-                .containsExactlyInAnyOrderElementsOf(
-                        ConfigLoader.settings().stream().map(Setting::path).toList());
+        assertThat(known).as("see -Dchart.examples=write").containsExactlyInAnyOrderElementsOf(settings);
     }
 
-    private static void collect(JsonNode schema, JsonNode node, String path, Set<String> known) {
+    private static void add(ObjectNode config, String path) {
+        var properties = config.withObject("/properties");
+        var dot = path.indexOf('.');
+        if (path.contains("<name>")) {
+            return; // entries of a map: by hand
+        }
+        if (dot < 0) {
+            if (!properties.has(path)) {
+                properties.set(path, Objects.JSON.createObjectNode().set("type", ANY));
+            }
+            return;
+        }
+        var group = path.substring(0, dot);
+        if (!properties.has(group)) {
+            properties.withObject("/" + group).put("type", "object").put("additionalProperties", false);
+        }
+        add((ObjectNode) properties.path(group), path.substring(dot + 1));
+    }
+
+    private static void collect(JsonNode node, String path, Set<String> known) {
         if (node.path("properties").isObject()) {
             node.path("properties")
                     .properties()
                     .forEach(entry -> collect(
-                            schema,
-                            entry.getValue(),
-                            path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
-                            known));
+                            entry.getValue(), path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(), known));
         } else if (node.at("/additionalProperties/properties").isObject()) {
-            collect(schema, node.path("additionalProperties"), path + ".<name>", known);
+            collect(node.path("additionalProperties"), path + ".<name>", known);
         } else {
             known.add(path);
         }
