@@ -20,7 +20,9 @@
 {{- if $.Values.metricsExporter.enabled }}{{ $_ := set . "port" (int $.Values.metricsExporter.port) }}{{ end -}}
 {{- end -}}
 {{- if $.Values.metricsExporter.enabled -}}
+{{- /* The exporter says up{job="taskpilot"} itself, of the server; Prometheus says so of the exporter. */ -}}
 {{- $_ := set $job "honor_labels" true -}}
+{{- $_ := set $job "job_name" "metrics-exporter" -}}
 {{- end -}}
 {{- else if eq .job_name "opa" -}}
 {{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-opa" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8282 }}{{ end -}}

@@ -81,7 +81,7 @@ class ChartOperationsTest {
                 .asText());
 
         var job = Objects.list(config.path("scrape_configs"))
-                .filter(each -> each.path("job_name").asText().equals("taskpilot"))
+                .filter(each -> each.path("job_name").asText().equals("metrics-exporter"))
                 .findFirst()
                 .orElseThrow();
         assertThat(job.at("/dns_sd_configs/0/names/0").asText()).isEqualTo("taskpilot-pods");

@@ -143,6 +143,9 @@ class PodIT {
                 .allMatch(line -> line.contains("job=\"taskpilot\"") && line.contains("instance=\"taskpilot-0\""));
         assertThat(text.lines().filter(line -> line.startsWith("http_request_duration_seconds_count")))
                 .anyMatch(line -> line.contains("job=\"opa\"") && line.contains("instance=\"taskpilot-0\""));
+        assertThat(text.lines().filter(line -> line.startsWith("up{")))
+                .as("what alerts ask for")
+                .anyMatch(line -> line.contains("job=\"taskpilot\"") && line.endsWith(" 1"));
         assertThat(text).as("its own").contains("\notelcol_");
     }
 
