@@ -27,7 +27,7 @@ final class StreamWindow {
 
     /** Whether another look is worth it: half a window would leave. So each character is judged some five times. */
     boolean isDue() {
-        return waiting() >= size + size / 2 && text.length() > judged;
+        return waiting() >= size + size / 2;
     }
 
     /** What the rail has to judge next. */
