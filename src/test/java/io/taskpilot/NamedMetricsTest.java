@@ -61,7 +61,7 @@ class NamedMetricsTest {
             var metrics = PromQl.metrics(place.expression());
             if (known.keySet().containsAll(metrics)) {
                 var labels = metrics.stream()
-                        .flatMap(name -> known.get(name).stream())
+                        .flatMap(name -> known.getOrDefault(name, Set.of()).stream())
                         .collect(toCollection(TreeSet::new));
                 labels.addAll(EVERYWHERE);
                 assertThat(labels)
