@@ -47,6 +47,7 @@ final class Cli {
                 .addSubcommand(new MigrateCommand(shell, jobs))
                 .addSubcommand(new CommandLine(new KeysCommand())
                         .addSubcommand(new KeysCommand.Hash(shell))
+                        .addSubcommand(new KeysCreateCommand(shell))
                         .addSubcommand(new ProvisionCommand(shell)))
                 .addSubcommand(new CommandLine(new ConfigCommand())
                         .addSubcommand(new ConfigCommand.Print(shell))
