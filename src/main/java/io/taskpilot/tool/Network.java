@@ -44,7 +44,7 @@ record Network(Vertx vertx, HttpClient client, Function<String, Future<List<Inet
 
     static Network open(Vertx vertx, HttpClientOptions options, Function<String, Future<List<InetAddress>>> resolver) {
         var pool = new PoolOptions().setHttp1MaxSize(MAX_CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING);
-        return new Network(vertx, vertx.createHttpClient(options, pool), resolver);
+        return new Network(vertx, vertx.createHttpClient(options, pool), new Lookups(vertx, resolver)::of);
     }
 
     /**
