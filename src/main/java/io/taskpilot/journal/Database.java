@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgBuilder;
@@ -36,6 +37,7 @@ public final class Database {
     private static final String STANDBYS = "select current_setting('synchronous_standby_names')";
 
     private final Vertx vertx;
+    private final Context own;
     private final PostgresAddress address;
     private final Duration longestSilence;
     private final Lane shared;
@@ -46,12 +48,13 @@ public final class Database {
 
     private Database(Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence) {
         this.vertx = vertx;
+        this.own = vertx.getOrCreateContext();
         this.address = address;
         this.longestSilence = longestSilence;
-        this.shared = new Lane(() -> pool("postgres", poolSize), poolSize, longestSilence);
+        this.shared = new Lane(own, () -> pool("postgres", poolSize), poolSize, longestSilence);
     }
 
-    /** Connects when first asked something. */
+    /** Connects when first asked something. Not to be called on the context of a verticle, with which it would close. */
     public static Database open(Vertx vertx, PostgresAddress address, int poolSize) {
         return new Database(vertx, address, poolSize, LONGEST_SILENCE);
     }
@@ -92,7 +95,7 @@ public final class Database {
     }
 
     private Lane dedicated(String name, Duration silence) {
-        var one = new Lane(() -> pool(name, 1), 1, silence);
+        var one = new Lane(own, () -> pool(name, 1), 1, silence);
         dedicated.add(one);
         return one;
     }

@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.VertxException;
 import io.vertx.sqlclient.Pool;
@@ -27,13 +28,18 @@ import org.slf4j.LoggerFactory;
 final class Lane implements Sql {
     private static final Logger log = LoggerFactory.getLogger(Lane.class);
 
+    private final Context own;
     private final Supplier<Pool> source;
     private final int size;
     private final Duration longestSilence;
     private volatile Connections connections;
 
-    /** @param size of the pools */
-    Lane(Supplier<Pool> source, int size, Duration longestSilence) {
+    /**
+     * @param own where later pools are made: the driver closes a pool with the verticle on whose context it was made
+     * @param size of the pools
+     */
+    Lane(Context own, Supplier<Pool> source, int size, Duration longestSilence) {
+        this.own = own;
         this.source = source;
         this.size = size;
         this.longestSilence = longestSilence;
@@ -61,12 +67,9 @@ final class Lane implements Sql {
         return borrow(used)
                 .compose(connection -> used.lend(connection, work))
                 .timeout(longestSilence.toMillis(), TimeUnit.MILLISECONDS)
-                .onFailure(error -> {
-                    if (error instanceof TimeoutException) {
-                        replace(used, "silent");
-                        used.close();
-                    }
-                });
+                .recover(error -> error instanceof TimeoutException
+                        ? replaced(used, "silent", used::close, error)
+                        : Future.failedFuture(error));
     }
 
     private Future<SqlConnection> borrow(Connections used) {
@@ -77,19 +80,23 @@ final class Lane implements Sql {
                         return Future.failedFuture(error);
                     }
                     asked.onSuccess(SqlConnection::close); // nobody waits for it any more
-                    if (used.lent.get() < size) {
-                        replace(used, "hanging while they are opened");
-                        used.closeOnceReturned();
-                    }
-                    return Future.failedFuture(new VertxException("no connection in time", true));
+                    var late = new VertxException("no connection in time", true);
+                    return used.lent.get() < size
+                            ? replaced(used, "hanging while they are opened", used::closeOnceReturned, late)
+                            : Future.failedFuture(late);
                 });
     }
 
-    private synchronized void replace(Connections old, String why) {
-        if (connections == old) {
-            log.warn("database connections are {}, opening new ones", why);
-            connections = new Connections(source.get());
-        }
+    /** Fails with the error, once there are others. */
+    private <T> Future<T> replaced(Connections old, String why, Runnable end, Throwable error) {
+        return Future.future(failed -> own.runOnContext(unused -> {
+            if (connections == old) {
+                log.warn("database connections are {}, opening new ones", why);
+                connections = new Connections(source.get());
+            }
+            end.run();
+            failed.fail(error);
+        }));
     }
 
     Future<Void> close() {
