@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -23,7 +24,8 @@ import org.slf4j.LoggerFactory;
  * what was under way is unknown then.
  *
  * <p>The driver also waits without end for a server that takes a connection and says nothing, and gives its place in
- * the pool to nobody. So the pool is replaced as well when somebody waited in vain although not all of it is in use.
+ * the pool to nobody. So the pool is replaced as well when somebody waited in vain although not all of it is in use, and
+ * nobody else was served meanwhile: a pool that is merely asked for too much serves all the time.
  */
 final class Lane implements Sql {
     private static final Logger log = LoggerFactory.getLogger(Lane.class);
@@ -73,6 +75,7 @@ final class Lane implements Sql {
     }
 
     private Future<SqlConnection> borrow(Connections used) {
+        var served = used.served.get();
         var asked = used.pool.getConnection();
         return asked.timeout(Database.LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)
                 .recover(error -> {
@@ -81,7 +84,7 @@ final class Lane implements Sql {
                     }
                     asked.onSuccess(SqlConnection::close); // nobody waits for it any more
                     var late = new VertxException("no connection in time", true);
-                    return used.lent.get() < size
+                    return used.lent.get() < size && used.served.get() == served
                             ? replaced(used, "hanging while they are opened", used::closeOnceReturned, late)
                             : Future.failedFuture(late);
                 });
@@ -107,6 +110,7 @@ final class Lane implements Sql {
     private static final class Connections {
         private final Pool pool;
         private final AtomicInteger lent = new AtomicInteger();
+        private final AtomicLong served = new AtomicLong();
         private volatile boolean retired;
 
         Connections(Pool pool) {
@@ -117,6 +121,7 @@ final class Lane implements Sql {
             lent.incrementAndGet();
             return Future.succeededFuture(connection)
                     .compose(work) // which may throw
+                    .onSuccess(unused -> served.incrementAndGet())
                     .onComplete(unused -> {
                         connection.close();
                         if (lent.decrementAndGet() == 0 && retired) {

@@ -1,13 +1,19 @@
 package io.taskpilot.journal;
 
 import static io.taskpilot.journal.JournalFixture.await;
+import static io.taskpilot.journal.JournalFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.journal.UnreliableWire.Break;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.pgclient.PgBuilder;
+import io.vertx.sqlclient.Pool;
+import io.vertx.sqlclient.PoolOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,10 +23,40 @@ class LaneTest {
     private static final PostgresAddress address = TestPostgres.database();
 
     private final Vertx vertx = Vertx.vertx();
+    private final AtomicInteger pools = new AtomicInteger();
 
     @AfterEach
     void close() {
         await(vertx.close());
+    }
+
+    private Pool onePlace() {
+        pools.incrementAndGet();
+        return PgBuilder.pool()
+                .connectingTo(address.options())
+                .with(new PoolOptions().setMaxSize(1))
+                .using(vertx)
+                .build();
+    }
+
+    /** The second place is that of a connection that the server refuses, or of one on its way to whoever is next. */
+    @Test
+    void poolThatIsAskedForTooMuchIsNotReplaced() {
+        var lane = new Lane(vertx.getOrCreateContext(), this::onePlace, 2, Duration.ofSeconds(30));
+        var all = new ArrayList<Future<?>>();
+        for (var i = 0; i < 100; i++) {
+            all.add(lane.run("select pg_sleep(0.1)"));
+        }
+
+        failure(Future.join(all));
+
+        assertThat(all)
+                .as("as many as were served in time, and the others were refused")
+                .anyMatch(Future::succeeded)
+                .anyMatch(Future::failed);
+        assertThat(pools).hasValue(1);
+        await(lane.run("select 1"));
+        await(lane.close());
     }
 
     @Test
