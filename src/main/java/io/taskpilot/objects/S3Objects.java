@@ -21,7 +21,9 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.ConnectException;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -172,13 +174,39 @@ public final class S3Objects implements ObjectStore {
 
     @Override
     public Future<Void> get(String key, Path file) {
-        var args = DownloadObjectArgs.builder()
-                .bucket(bucket)
-                .object(key)
-                .filename(file.toString())
-                .overwrite(true)
-                .build();
-        return call(client -> client.downloadObject(args)).mapEmpty();
+        var args = DownloadObjectArgs.builder().bucket(bucket).object(key);
+        return call(client -> {
+            var own = Files.createTempDirectory(file.resolveSibling("."), "download-");
+            var whole = own.resolve("whole");
+            try {
+                return client.downloadObject(args.filename(whole.toString()).build())
+                        .thenAccept(unused -> moved(whole, file))
+                        .whenComplete((unused, cause) -> removed(own));
+            } catch (Exception e) {
+                removed(own);
+                throw e;
+            }
+        });
+    }
+
+    private static void moved(Path from, Path to) {
+        try {
+            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new CompletionException(e);
+        }
+    }
+
+    /** With the part that the client leaves of a download that breaks. */
+    private static void removed(Path directory) {
+        try (var files = Files.list(directory)) {
+            for (var file : files.toList()) {
+                Files.delete(file);
+            }
+            Files.delete(directory);
+        } catch (IOException e) {
+            throw new CompletionException(e);
+        }
     }
 
     @Override

@@ -204,6 +204,28 @@ class ObjectsTest {
     }
 
     @Test
+    void nothingIsLeftOfDownloadsThatBreak() {
+        var downloads = new AtomicInteger();
+        var url = server(request -> {
+            var answer =
+                    request.response().putHeader("content-length", "100000").putHeader("etag", "\"a\"");
+            if (request.method().name().equals("HEAD")) {
+                answer.putHeader("last-modified", "Tue, 10 Mar 2026 12:00:00 GMT")
+                        .end();
+            } else {
+                downloads.incrementAndGet();
+                answer.write("x".repeat(1_000))
+                        .onComplete(written -> request.connection().close());
+            }
+        });
+
+        assertThat(slug(at(url, "taskpilot", "local-secret").get("a", directory.resolve("to"))))
+                .isEqualTo("archive-unavailable");
+        assertThat(downloads).hasValue(3);
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
     void anErrorOfTheStoreIsTriedThreeTimes() throws IOException {
         var requests = new AtomicInteger();
         var url = server(request -> {
