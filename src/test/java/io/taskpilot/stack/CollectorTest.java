@@ -136,7 +136,8 @@ class CollectorTest {
             // One of a bucket leads to a trace; they are of the last interval alone.
             collector.await(
                     collector.metrics(),
-                    body -> body.matches("(?s).*traces_span_metrics_duration_seconds_bucket[{][^}]*[}] [0-9]+ # [{][^}]*trace_id=.*"));
+                    body -> body.matches(
+                            "(?s).*traces_span_metrics_duration_seconds_bucket[{][^}]*[}] [0-9]+ # [{][^}]*trace_id=.*"));
             var metrics = collector.await(
                     collector.metrics(),
                     body -> body.matches("(?s).*traces_span_metrics_calls_total[{][^}]*[}] 5(\\.0)?\\b.*"));
