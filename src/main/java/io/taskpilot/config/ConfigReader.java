@@ -112,7 +112,10 @@ final class ConfigReader {
                 new Log(
                         in.get("log.level", oneOf(EnumSet.allOf(Level.class)), "info")
                                 .name(),
-                        in.find("log.format", oneOf(EnumSet.allOf(Log.Format.class)))));
+                        in.find("log.format", oneOf(EnumSet.allOf(Log.Format.class))),
+                        in.find("log.access", flag()),
+                        in.find("log.decisions", flag())),
+                new TaskPilotConfig.Telemetry(in.variables("OTEL_")));
     }
 
     private TaskPilotConfig.S3 s3() {

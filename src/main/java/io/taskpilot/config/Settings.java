@@ -113,6 +113,14 @@ final class Settings {
         return names;
     }
 
+    /** Variables that others than this project named; empty ones count as unset. */
+    Map<String, String> variables(String prefix) {
+        return sources.environment().entrySet().stream()
+                .filter(variable -> variable.getKey().startsWith(prefix))
+                .filter(variable -> !variable.getValue().isEmpty())
+                .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, Map.Entry::getValue));
+    }
+
     void mistake(String text) {
         mistakes.add(text);
     }

@@ -7,6 +7,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +40,8 @@ public record TaskPilotConfig(
         Approvals approvals,
         Decisions decisions,
         Tools tools,
-        Log log) {
+        Log log,
+        Telemetry telemetry) {
 
     /**
      * For a server that no load balancer knows: it does everything, listens on other ports (0 picks a free one), and is
@@ -69,7 +71,8 @@ public record TaskPilotConfig(
                 approvals,
                 decisions,
                 tools,
-                log);
+                log,
+                telemetry);
     }
 
     /** What a node does. */
@@ -292,12 +295,32 @@ public record TaskPilotConfig(
                 Duration timeout) {}
     }
 
-    /** @param format {@code null} chooses: text on a terminal, else ECS JSON */
-    public record Log(String level, @Nullable Format format) {
+    /**
+     * @param format {@code null} chooses: text on a terminal, else ECS JSON
+     * @param access a line for each request; null chooses: with JSON
+     * @param decisions a line for each row of the decision log; null chooses: with JSON
+     */
+    public record Log(
+            String level,
+            @Nullable Format format,
+            @Nullable Boolean access,
+            @Nullable Boolean decisions) {
         /** How log lines look. */
         public enum Format {
             TEXT,
             JSON
+        }
+    }
+
+    /** @param otel the variables of the OpenTelemetry SDK, which reads them as it likes; they may hold credentials */
+    public record Telemetry(Map<String, String> otel) {
+        public Telemetry {
+            otel = Map.copyOf(otel);
+        }
+
+        @Override
+        public String toString() {
+            return "Telemetry[otel=" + new TreeSet<>(otel.keySet()) + "]";
         }
     }
 }

@@ -85,7 +85,8 @@ class ConfigLoaderTest {
                                 redaction("$..password", "$..secret", "$..token", "$..authorization", "$..api_key"),
                                 false),
                         new TaskPilotConfig.Tools(Map.of()),
-                        new Log("INFO", null)));
+                        new Log("INFO", null, null, null),
+                        new TaskPilotConfig.Telemetry(Map.of())));
     }
 
     @Test
@@ -93,6 +94,35 @@ class ConfigLoaderTest {
         var config = load(EVERY_KEY, Map.of(), Map.of());
 
         assertThat(config).isEqualTo(everyKey(conf));
+    }
+
+    @Test
+    void theVariablesOfOpenTelemetryAreTakenAsTheyAreAndPrintNoValue() {
+        var environment = Map.of("OTEL_SERVICE_NAME", "agents", "OTEL_TRACES_SAMPLER", "", "OTHER", "x");
+
+        var telemetry = load("", environment, Map.of()).telemetry();
+
+        assertThat(telemetry.otel()).isEqualTo(Map.of("OTEL_SERVICE_NAME", "agents"));
+        assertThat(telemetry).hasToString("Telemetry[otel=[OTEL_SERVICE_NAME]]");
+    }
+
+    @Test
+    void everySecretOfTheConfigurationIsKnown() {
+        var environment = Map.of("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer collector-token,x-tenant=seven");
+
+        assertThat(Secrets.of(load(EVERY_KEY, environment, Map.of())))
+                .contains(
+                        LONG_SECRET,
+                        WEBHOOK_SECRET,
+                        "postgresql://tp:pw@db:5432/tp",
+                        "pw",
+                        "sk-1",
+                        "AK",
+                        "SK",
+                        "http://127.0.0.1:9/hook",
+                        "Bearer collector-token",
+                        "collector-token",
+                        "seven");
     }
 
     @Test
@@ -453,7 +483,8 @@ class ConfigLoaderTest {
                                 true,
                                 true,
                                 Duration.ofSeconds(5)))),
-                new Log("DEBUG", Log.Format.JSON));
+                new Log("DEBUG", Log.Format.JSON, false, true),
+                new TaskPilotConfig.Telemetry(Map.of()));
     }
 
     private static final String EVERY_KEY =
@@ -506,6 +537,6 @@ class ConfigLoaderTest {
                   idempotent: true
                   allowPrivate: true
                   timeout: 5s
-            log: {level: debug, format: json}
+            log: {level: debug, format: json, access: false, decisions: true}
             """.formatted(LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET);
 }
