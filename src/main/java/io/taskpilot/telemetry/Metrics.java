@@ -2,6 +2,7 @@ package io.taskpilot.telemetry;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter.MeterProvider;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -10,6 +11,8 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.core.metrics.Info;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -93,6 +96,9 @@ public final class Metrics {
     private final MeterProvider<Counter> signalsReopened = counter("signals.reopened");
     private final MeterProvider<Timer> loopLag = timer("event.loop.lag", CHECK);
     private final MeterProvider<Counter> loopBlocked = counter("event.loop.blocked");
+    /** The registry refers to what it reads weakly. */
+    private final List<Object> read = new CopyOnWriteArrayList<>();
+
     private final AtomicInteger stuck = new AtomicInteger();
     private final AtomicLong sealCopiesPending = new AtomicLong();
     private final AtomicInteger sse = streams("sse");
@@ -121,6 +127,22 @@ public final class Metrics {
      */
     public String scrape(String accept) {
         return registry.scrape(accept);
+    }
+
+    /**
+     * @param signal {@code traces} or {@code logs}
+     * @param reason {@code queue_full} or {@code not_taken}
+     * @param dropped how much of it nobody will see, since the start; read at every scrape
+     */
+    public void telemetryDropped(String signal, String reason, Supplier<Number> dropped) {
+        read.add(dropped);
+        FunctionCounter.builder(
+                        "taskpilot.telemetry.dropped",
+                        dropped,
+                        count -> count.get().doubleValue())
+                .tag("signal", signal)
+                .tag("reason", reason)
+                .register(registry);
     }
 
     public void workflowStarted(String name) {

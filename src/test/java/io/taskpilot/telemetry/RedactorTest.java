@@ -1,0 +1,61 @@
+package io.taskpilot.telemetry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class RedactorTest {
+    private final Redactor redactor = new Redactor(List.of("hunter2", "hunter2-and-more", "abc"));
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "the password is hunter2, or was | the password is ***, or was",
+                "x hunter2-and-more y | x *** y",
+                "Authorization: Bearer abcdef0123456789 | Authorization: Bearer ***",
+                "basic dXNlcjpwYXNz and more | basic *** and more",
+                "key tp_ab12cd34_s3cr3t-S_cret here | key *** here",
+                "sk-proj-0123456789abcdef0123 failed | *** failed",
+                "AKIAIOSFODNN7EXAMPLE | ***",
+                "secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw | secret ***",
+                "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_def | jwt ***",
+                "postgresql://ann:pass@db:5432/x | postgresql://***@db:5432/x",
+                "password=letmein&x=1 | password=***&x=1",
+                "{\"api_key\": \"12345678\"} | {\"api_key\": \"***\"}",
+            })
+    void secretsAreHidden(String text, String shown) {
+        assertThat(redactor.clean(text)).isEqualTo(shown);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "run finished id=run_0192 status=succeeded",
+        "the key lacks the scope admin",
+        "abc is too short to be told from other words",
+        "accepting url=http://127.0.0.1:8000 management=http://127.0.0.1:8081",
+        "a basic thing",
+        "bearer of news",
+        "secretary=of the board",
+    })
+    void whatIsNoneIsLeftAsItIs(String text) {
+        assertThat(redactor.clean(text)).isSameAs(text);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "io.vertx.pgclient.PgException | ERROR: relation \"tasks\" does not exist (42P01)"
+                        + " | ERROR: relation \"tasks\" does not exist (42P01)",
+                "io.vertx.pgclient.PgException | ERROR: invalid input syntax for type uuid: \"mine\" (22P02) | *** (22P02)",
+                "com.fasterxml.jackson.core.JsonParseException | Unrecognized token 'mine' | ***",
+                "java.lang.NumberFormatException | For input string: \"mine\" | ***",
+                "java.lang.IllegalStateException | seq 5 after 3 | seq 5 after 3",
+            })
+    void messagesOfWhatQuotesItsInputAreKeptBack(String thrown, String message, String shown) {
+        assertThat(redactor.clean(thrown, message)).isEqualTo(shown);
+    }
+}
