@@ -53,7 +53,8 @@ final class Approvals {
                     answer.roles(),
                     answer.reason(),
                     answer.result(),
-                    answer.arguments()));
+                    answer.arguments(),
+                    answer.traceparent()));
         };
     }
 

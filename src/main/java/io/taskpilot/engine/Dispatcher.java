@@ -13,6 +13,9 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Workflow;
+import io.taskpilot.telemetry.OpenSpan;
+import io.taskpilot.telemetry.Spans;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -171,6 +174,34 @@ public final class Dispatcher {
      * outcome unknown, what breaks another refuses it.
      */
     Future<RunEvent> run(RunState run, CallState state, CallContext call) {
+        var asked = state.call();
+        return call.under(Spans.tool(known(asked.tool()), asked.id()), (here, span) -> {
+            if (here.trace().tellsContent()) {
+                span.set(Spans.CALL_ARGUMENTS, CanonicalJson.of(asked.arguments()));
+            }
+            return perform(run, state, here).onSuccess(event -> tell(event, span, here.trace()));
+        });
+    }
+
+    /** Names come from models: what is no tool of ours is no name of a span. */
+    private String known(String tool) {
+        return tools.containsKey(tool) ? tool : "unknown";
+    }
+
+    private static void tell(RunEvent event, OpenSpan span, Trace trace) {
+        if (event instanceof RunEvent.ToolOutcomeUnknown) {
+            span.failed("outcome_unknown");
+        } else if (event instanceof RunEvent.ToolCompleted done) {
+            if (done.error()) {
+                span.failed("tool_error");
+            }
+            if (trace.tellsContent()) {
+                span.set(Spans.CALL_RESULT, Workflow.text(done.result()));
+            }
+        }
+    }
+
+    private Future<RunEvent> perform(RunState run, CallState state, CallContext call) {
         var asked = state.call();
         var started = Objects.requireNonNull(state.started());
         var tool = tools.get(asked.tool());

@@ -29,6 +29,7 @@ final class Drivers {
     private static final long GAVE_UP_MILLIS = 5_000;
     private static final long RELEASES_MILLIS = 10;
     private static final long EMPTY_MILLIS = 20;
+    private static final long SOON_MILLIS = 60_000; // a second time that never comes
 
     private record Pinned(Context context, RunDriver driver) {}
 
@@ -116,24 +117,25 @@ final class Drivers {
      * @param owner the node id that the run was taken under
      * @param first what to append before anything else
      */
-    void drive(UUID owner, long fence, RunState state, List<RunEvent> first) {
-        drive(owner, fence, state, first, driver -> {});
+    void drive(UUID owner, long fence, RunState state, RunTrace trace, List<RunEvent> first) {
+        drive(owner, fence, state, trace, first, driver -> {});
     }
 
     /** Ends a run that took its nodes down again and again, instead of trying once more. */
-    void end(UUID owner, long fence, RunState state, List<RunEvent> first, Problem problem) {
+    void end(UUID owner, long fence, RunState state, RunTrace trace, List<RunEvent> first, Problem problem) {
         with.metrics().poisoned();
-        drive(owner, fence, state, first, driver -> driver.stop(RunStatus.FAILED, problem));
+        drive(owner, fence, state, trace, first, driver -> driver.stop(RunStatus.FAILED, problem));
     }
 
-    private void drive(UUID owner, long fence, RunState state, List<RunEvent> first, Consumer<RunDriver> before) {
+    private void drive(
+            UUID owner, long fence, RunState state, RunTrace trace, List<RunEvent> first, Consumer<RunDriver> before) {
         var loop = loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
         var principal = state.request().principal();
         principalToRuns.merge(principal, 1, Integer::sum);
-        loop.runOnContext(unused -> {
+        onOwnContext(loop, own -> {
             var runId = state.request().runId();
-            var driver = new RunDriver(with, owner, fence, state);
-            var pinned = new Pinned(loop, driver);
+            var driver = new RunDriver(with, owner, fence, state, trace);
+            var pinned = new Pinned(own, driver);
             runToDriver.put(runId, pinned);
             before.accept(driver);
             if (closing) {
@@ -153,6 +155,17 @@ final class Drivers {
                 }
             });
         });
+    }
+
+    /**
+     * On the loop, with a context that nobody shares: what lines and exemplars tell of a run belongs to it. Of the ways
+     * to such a context that the API has, a periodic timer is the one without a request or a message.
+     */
+    private void onOwnContext(Context loop, Consumer<Context> work) {
+        loop.runOnContext(unused -> with.vertx().setPeriodic(0, SOON_MILLIS, timer -> {
+            with.vertx().cancelTimer(timer);
+            work.accept(with.vertx().getOrCreateContext());
+        }));
     }
 
     /** Releases a run that this node owns and does not drive, however often it takes: nobody else may have it before. */

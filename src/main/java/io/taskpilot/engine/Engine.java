@@ -14,6 +14,7 @@ import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.Workflow;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -40,9 +41,13 @@ public final class Engine implements Runs {
     private final Strays strays;
     private final EngineSettings settings;
     private final RunMetrics metrics;
+    private final Trace trace;
     private @Nullable String keeperId;
 
-    /** @param argumentCheck makes, from a tool's JSON Schema, a function that lists what is wrong with arguments */
+    /**
+     * @param argumentCheck makes, from a tool's JSON Schema, a function that lists what is wrong with arguments
+     * @param trace where no run's trace has begun yet
+     */
     public Engine(
             Vertx vertx,
             EngineSettings settings,
@@ -55,7 +60,8 @@ public final class Engine implements Runs {
             PolicyEngine policy,
             List<Tool> tools,
             Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
-            Metrics telemetry) {
+            Metrics telemetry,
+            Trace trace) {
         this.vertx = vertx;
         this.settings = settings;
         this.journal = journal;
@@ -70,7 +76,8 @@ public final class Engine implements Runs {
         dispatcher = new Dispatcher(vertx, tools, argumentCheck, policy, settings, lease, patience, metrics);
         var live = new LiveAnswers(vertx, rails, settings.streaming(), signals::said);
         var performer = new StepPerformer(workflow, agents, rails, dispatcher, settings, metrics, live);
-        var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics);
+        this.trace = trace;
+        var with = new Collaborators(vertx, workflow, performer, journal, lease, metrics, trace);
         drivers = new Drivers(with, settings.runs(), signals::claimable);
         admission = new Admission(vertx, journal, metrics, settings.queue());
         strays = new Strays(journal, drivers, metrics);
@@ -90,7 +97,7 @@ public final class Engine implements Runs {
                 : vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
                         .compose(unused -> admission.start())
                         .compose(unused -> vertx.deployVerticle(
-                                new Keeper(journal, signals, drivers, admission, workflow, lease, strays, sole)))
+                                new Keeper(journal, signals, drivers, admission, workflow, lease, strays, trace, sole)))
                         .onSuccess(id -> keeperId = id)
                         .mapEmpty();
     }
@@ -137,7 +144,12 @@ public final class Engine implements Runs {
                         drivers.handBack(runId, created.fence());
                     } else {
                         var accepted = new Recorded(1, created.at(), new RunEvent.Accepted(request));
-                        drivers.drive(owner, created.fence(), RunState.of(List.of(accepted)), List.of());
+                        drivers.drive(
+                                owner,
+                                created.fence(),
+                                RunState.of(List.of(accepted)),
+                                RunTrace.begin(trace, request),
+                                List.of());
                     }
                     return submission(request, created);
                 });

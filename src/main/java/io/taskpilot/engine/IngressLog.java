@@ -13,6 +13,10 @@ public interface IngressLog {
      */
     Future<Void> record(Entry entry);
 
-    /** A decision that belongs to no run. */
-    record Entry(Decision decision, String requestId, String tenant, String principal) {}
+    /**
+     * A decision that belongs to no run.
+     *
+     * @param traceId empty when there is no trace
+     */
+    record Entry(Decision decision, String requestId, String traceId, String tenant, String principal) {}
 }

@@ -4,9 +4,11 @@ import io.taskpilot.engine.Journal.Claim;
 import io.taskpilot.engine.Journal.Heartbeat;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Problem;
+import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.Workflow;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import java.util.List;
@@ -43,6 +45,7 @@ final class Keeper extends VerticleBase {
     private final Workflow workflow;
     private final Lease lease;
     private final Strays strays;
+    private final Trace trace;
     private final boolean sole;
     private final Renewals renewals = new Renewals();
     private long loopsAnsweredNanos = System.nanoTime();
@@ -61,6 +64,7 @@ final class Keeper extends VerticleBase {
             Workflow workflow,
             Lease lease,
             Strays strays,
+            Trace trace,
             boolean sole) {
         this.journal = journal;
         this.signals = signals;
@@ -69,6 +73,7 @@ final class Keeper extends VerticleBase {
         this.workflow = workflow;
         this.lease = lease;
         this.strays = strays;
+        this.trace = trace;
         this.sole = sole;
     }
 
@@ -223,7 +228,7 @@ final class Keeper extends VerticleBase {
             drivers.giveBack(claim.runId(), claim.fence()); // declared dead meanwhile: whoever claims next has it
             return;
         }
-        journal.history(claim.runId()).map(RunState::of).onComplete(state -> drive(owner, claim, state), cause -> {
+        journal.history(claim.runId()).map(Folded::of).onComplete(run -> drive(owner, claim, run), cause -> {
             var readable = cause instanceof Failure;
             if (!readable) {
                 log.error("claimed run cannot be folded run_id={}", claim.runId(), cause);
@@ -240,18 +245,26 @@ final class Keeper extends VerticleBase {
         });
     }
 
-    private void drive(UUID owner, Claim claim, RunState state) {
+    private record Folded(List<Recorded> history, RunState state) {
+        static Folded of(List<Recorded> history) {
+            return new Folded(history, RunState.of(history));
+        }
+    }
+
+    private void drive(UUID owner, Claim claim, Folded run) {
         if (!owner.equals(lease.nodeId())) {
             drivers.giveBack(claim.runId(), claim.fence());
             return;
         }
         List<RunEvent> first = claim.cause().equals("new") ? List.of() : List.of(new RunEvent.Resumed(claim.cause()));
+        var state = run.state();
         log.info("run claimed run_id={} cause={} seq={}", claim.runId(), claim.cause(), state.lastSeq());
+        var goesOn = RunTrace.goOn(trace, state.request(), run.history(), claim.cause(), lease);
         if (claim.stalls() >= POISONED) {
             var detail = "%d nodes stopped while they drove this run".formatted(claim.stalls());
-            drivers.end(owner, claim.fence(), state, first, new Problem("internal-poisoned", detail));
+            drivers.end(owner, claim.fence(), state, goesOn, first, new Problem("internal-poisoned", detail));
         } else {
-            drivers.drive(owner, claim.fence(), state, first);
+            drivers.drive(owner, claim.fence(), state, goesOn, first);
         }
     }
 

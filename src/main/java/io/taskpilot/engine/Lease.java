@@ -49,6 +49,11 @@ public final class Lease {
         return grant.nodeId();
     }
 
+    /** A moment of the database on this node's clock, as far as it knows both. */
+    Instant here(Instant databaseTime) {
+        return databaseTime.minus(grant.databaseAhead());
+    }
+
     /** The database's time as far as this node knows it, good to about one round trip. */
     public Instant now() {
         return Instant.now().plus(grant.databaseAhead());

@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Loop;
 import io.taskpilot.run.CallState;
 import io.taskpilot.run.CallState.Stage;
 import io.taskpilot.run.Problem;
@@ -28,7 +29,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Drives one run, from where its journal stands to a terminal event or an approval. It asks the workflow what is next,
  * has it performed, and appends what came of it; what needs nothing from outside rides along in the same append. It
- * lives on one event-loop context, so nothing in it is shared.
+ * lives on one event-loop context, which is its alone, so nothing in it is shared.
  */
 final class RunDriver {
     private static final Logger log = LoggerFactory.getLogger(RunDriver.class);
@@ -55,6 +56,7 @@ final class RunDriver {
     private final Journal journal;
     private final Lease lease;
     private final RunMetrics metrics;
+    private final RunTrace trace;
     private final UUID runId;
     private final UUID owner;
     private final long fence;
@@ -67,17 +69,18 @@ final class RunDriver {
     private boolean abandoned;
     private long timeout = -1;
 
-    RunDriver(Collaborators with, UUID owner, long fence, RunState state) {
+    RunDriver(Collaborators with, UUID owner, long fence, RunState state, RunTrace trace) {
         vertx = with.vertx();
         workflow = with.workflow();
         performer = with.performer();
         journal = with.journal();
         lease = with.lease();
         metrics = with.metrics();
+        this.trace = trace;
         this.runId = state.request().runId();
         this.owner = owner;
         this.fence = fence;
-        this.history = new RunHistory(vertx, journal, lease, metrics, fence, state, () -> cancel(ON_REQUEST));
+        this.history = new RunHistory(vertx, journal, lease, metrics, trace, fence, state, () -> cancel(ON_REQUEST));
         var left = Duration.between(lease.now(), state.deadline());
         this.call = new CallContext(
                 state.request().requestId(), Deadline.in(left.isNegative() ? Duration.ZERO : left), this::isHeld);
@@ -90,6 +93,7 @@ final class RunDriver {
      * @param first what to append before anything else, such as {@code run.resumed}
      */
     Future<Void> drive(List<RunEvent> first) {
+        trace.attach();
         var left = Duration.between(lease.now(), history.state().deadline()).toMillis();
         timeout = vertx.setTimer(Math.max(1, left), unused -> timedOut());
         return Future.<Void>succeededFuture() // so that whatever is thrown ends up in conclude
@@ -175,6 +179,7 @@ final class RunDriver {
 
     /** Nobody owns the run now; a reason to end it that came with the last append must not be lost with the driver. */
     private Future<Void> parked() {
+        trace.suspended("awaiting_approval");
         var reason = ending;
         if (reason == null) {
             return Future.succeededFuture();
@@ -198,9 +203,10 @@ final class RunDriver {
      * before; if it takes its time, what came before is not kept waiting.
      */
     private Future<Void> beforeFlush(Step step) {
+        var here = call.at(trace.here());
         var events = step instanceof Step.Decide decide
-                ? performer.decide(history.state(), decide, call)
-                : performer.check((Step.CheckText) step, call);
+                ? performer.decide(history.state(), decide, here)
+                : performer.check((Step.CheckText) step, here);
         if (events.succeeded()) {
             history.take(events.result());
             return Future.succeededFuture();
@@ -214,7 +220,7 @@ final class RunDriver {
     }
 
     private Future<Void> ask(Step.AskAgent step) {
-        return orStopped(performer.ask(history.state(), step, call))
+        return orStopped(performer.ask(history.state(), step, call.at(trace.here())))
                 .map(this::take)
                 .recover(cause -> wasNotBegun(cause) ? Future.succeededFuture() : Future.failedFuture(cause));
     }
@@ -229,7 +235,7 @@ final class RunDriver {
     private Future<Void> runTools(List<CallState> calls) {
         for (var started : calls) {
             callsUnderWay.computeIfAbsent(
-                    started.call().id(), unused -> performer.runTool(history.state(), started, call));
+                    started.call().id(), unused -> performer.runTool(history.state(), started, call.at(trace.here())));
         }
         return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
             if (abandoned) {
@@ -273,6 +279,7 @@ final class RunDriver {
         if (ending == null && releasing) {
             return history.flush()
                     .compose(unused -> journal.release(runId, fence))
+                    .onSuccess(unused -> trace.suspended("released"))
                     .mapEmpty();
         }
         if (ending == null) {
@@ -318,20 +325,14 @@ final class RunDriver {
     }
 
     private Future<Void> leaseHeld() {
-        if (isHeld()) {
-            return Future.succeededFuture();
-        }
-        var held = Promise.<Void>promise();
-        vertx.setPeriodic(LEASE_POLL_MILLIS, timer -> {
+        return Loop.whileTrue(() -> {
             if (isHeld() || call.isAborted()) {
-                vertx.cancelTimer(timer);
-                held.complete();
-            } else if (!lease.nodeId().equals(owner)) {
-                vertx.cancelTimer(timer);
-                held.fail(new Journal.LostRun(runId)); // that node is dead, and never comes back
+                return Future.succeededFuture(false);
             }
+            return lease.nodeId().equals(owner)
+                    ? pause(LEASE_POLL_MILLIS).map(true)
+                    : Future.failedFuture(new Journal.LostRun(runId)); // that node is dead, and never comes back
         });
-        return held.future();
     }
 
     private Future<Void> pause(long millis) {

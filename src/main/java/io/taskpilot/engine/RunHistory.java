@@ -21,6 +21,7 @@ final class RunHistory {
     private final Journal journal;
     private final Lease lease;
     private final RunMetrics metrics;
+    private final RunTrace trace;
     private final UUID runId;
     private final long fence;
     private final Runnable cancelRequested;
@@ -35,6 +36,7 @@ final class RunHistory {
             Journal journal,
             Lease lease,
             RunMetrics metrics,
+            RunTrace trace,
             long fence,
             RunState state,
             Runnable cancelRequested) {
@@ -42,6 +44,7 @@ final class RunHistory {
         this.journal = journal;
         this.lease = lease;
         this.metrics = metrics;
+        this.trace = trace;
         this.runId = state.request().runId();
         this.fence = fence;
         this.cancelRequested = cancelRequested;
@@ -57,6 +60,7 @@ final class RunHistory {
     /** Adds to the next append. */
     void take(RunEvent event) {
         ahead = next(ahead, event);
+        trace.took(event);
         waiting.add(event);
     }
 
@@ -93,6 +97,7 @@ final class RunHistory {
                 .<Void>map(appended -> {
                     for (var event : events) {
                         metrics.committed(committed, event, appended.at());
+                        trace.committed(committed, event, appended.at());
                         committed = committed.apply(new Recorded(committed.lastSeq() + 1, appended.at(), event));
                     }
                     if (appended.cancelRequested()) {

@@ -45,6 +45,7 @@ public interface Runs {
      * @param mayAnswerOwn only when authentication is off
      * @param result for {@code MARK_DONE}, a JSON value
      * @param arguments for {@code EDIT}, which needs them
+     * @param traceparent where in a trace it is answered; empty when there is none
      */
     record Answer(
             ApprovalAnswer answer,
@@ -53,7 +54,8 @@ public interface Runs {
             @Nullable Map<String, Object> arguments,
             String principal,
             List<String> roles,
-            boolean mayAnswerOwn) {}
+            boolean mayAnswerOwn,
+            String traceparent) {}
 
     /**
      * Follows a run from {@code after}. Asks the database nothing yet, so whoever was told of a run can follow it while

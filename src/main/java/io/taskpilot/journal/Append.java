@@ -112,7 +112,7 @@ final class Append implements GroupCommit.Entry {
                         runId,
                         runId,
                         JsonText.clean(request.requestId()),
-                        "",
+                        request.traceId(),
                         JsonText.clean(request.tenant()),
                         JsonText.clean(request.principal()),
                         DecisionChain.now(),

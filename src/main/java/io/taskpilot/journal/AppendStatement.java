@@ -122,10 +122,12 @@ final class AppendStatement {
             """;
 
     private final Consumer<Collection<UUID>> committed;
+    private final Witness witness;
     private final Consumer<String> historyWentBack;
 
-    AppendStatement(Consumer<Collection<UUID>> committed, Consumer<String> historyWentBack) {
+    AppendStatement(Consumer<Collection<UUID>> committed, Witness witness, Consumer<String> historyWentBack) {
         this.committed = committed;
+        this.witness = witness;
         this.historyWentBack = historyWentBack;
     }
 
@@ -162,6 +164,7 @@ final class AppendStatement {
         for (var append : batch) {
             var appended = done.get(append.runId);
             if (appended != null) {
+                witness.saw(append);
                 append.complete(appended);
             }
         }

@@ -39,18 +39,18 @@ final class Creations {
             b as materialized (
               select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                 $8::int8[], $9::bool[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::text[], $15::text[],
-                $17::text[])
+                $17::text[], $18::text[])
               as b(id, tenant, principal, roles, request_id, input, metadata, timeout_s, require_approval, owner, data,
-                append_id, key_route, key, key_body, key_principal)
+                append_id, key_route, key, key_body, key_principal, trace_context)
             ), keys as (
               insert into idempotency_keys (principal, route, key, run_id, body_sha256, created_at)
               select b.key_principal, b.key_route, b.key, b.id, b.key_body, clock.at from b, clock where b.key is not null
               on conflict do nothing
               returning run_id
             ), created as (
-              insert into runs (id, tenant, principal, roles, request_id, input, metadata, timeout_s, require_approval,
-                format, owner, fence, unowned_cause, status, last_seq, created_at)
-              select b.id, b.tenant, b.principal, b.roles::jsonb, b.request_id, b.input, b.metadata::jsonb, b.timeout_s,
+              insert into runs (id, tenant, principal, roles, request_id, trace_context, input, metadata, timeout_s,
+                require_approval, format, owner, fence, unowned_cause, status, last_seq, created_at)
+              select b.id, b.tenant, b.principal, b.roles::jsonb, b.request_id, b.trace_context, b.input, b.metadata::jsonb, b.timeout_s,
                 b.require_approval, $16, b.owner, 1, 'new', 'queued', 1, clock.at
               from b, clock
               where b.key is null or b.id in (select run_id from keys)
@@ -256,7 +256,8 @@ final class Creations {
                 .addValue(column(batch, String[]::new, one -> one.key == null ? null : one.key.key()))
                 .addValue(column(batch, String[]::new, one -> one.key == null ? null : one.key.bodySha256()))
                 .addValue(EventCodec.FORMAT)
-                .addValue(column(batch, String[]::new, one -> one.key == null ? null : one.key.principal()));
+                .addValue(column(batch, String[]::new, one -> one.key == null ? null : one.key.principal()))
+                .addValue(column(batch, String[]::new, one -> one.request.traceparent()));
     }
 
     private static <T> T[] column(

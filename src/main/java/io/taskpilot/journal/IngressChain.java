@@ -1,6 +1,7 @@
 package io.taskpilot.journal;
 
 import io.taskpilot.engine.IngressLog;
+import io.taskpilot.engine.RunReader.DecisionView;
 import io.taskpilot.journal.DecisionChain.Head;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.Ids;
@@ -19,6 +20,7 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -63,6 +65,7 @@ public final class IngressChain implements IngressLog {
     /** Stands in for the node's: a process that drives no runs registers none, and denies callers all the same. */
     private final UUID process = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
 
+    private final Consumer<DecisionView> decided;
     private final GroupCommit<PendingDecision> writer;
     private final AtomicInteger pending = new AtomicInteger();
     /** Of the writer's event loop, like the links. */
@@ -78,7 +81,9 @@ public final class IngressChain implements IngressLog {
             Database database,
             DecisionChain chain,
             Supplier<@Nullable UUID> node,
-            BiConsumer<Integer, Duration> measured) {
+            BiConsumer<Integer, Duration> measured,
+            Consumer<DecisionView> decided) {
+        this.decided = decided;
         this.database = database;
         this.lane = database.dedicated();
         this.chain = chain;
@@ -126,7 +131,10 @@ public final class IngressChain implements IngressLog {
                         return rows;
                     }
                     head = last;
-                    rows.forEach(PendingDecision::commit);
+                    rows.forEach(row -> {
+                        decided.accept(row.link().view());
+                        row.commit();
+                    });
                     return List.of();
                 });
     }

@@ -51,7 +51,7 @@ final class PendingDecision implements GroupCommit.Entry {
                 chainId,
                 null,
                 JsonText.clean(entry.requestId()),
-                "",
+                entry.traceId(),
                 JsonText.clean(entry.tenant()),
                 JsonText.clean(entry.principal()),
                 at,

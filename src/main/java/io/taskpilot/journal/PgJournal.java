@@ -46,6 +46,7 @@ public final class PgJournal implements Journal {
     private static final Duration LEAVING = Duration.ofSeconds(4); // a server that closes waits for 5 s
 
     private final Database database;
+    private final Witness witness;
     private final DecisionChain chain;
     private final Creations creations;
     private final OwnedAppends owned;
@@ -62,7 +63,7 @@ public final class PgJournal implements Journal {
             @Nullable Secret chainKey,
             Consumer<Collection<UUID>> committed,
             Consumer<String> historyWentBack) {
-        this(database, Decisions.plain(chainKey), committed, historyWentBack, (rows, took) -> {});
+        this(database, Decisions.plain(chainKey), committed, historyWentBack, (rows, took) -> {}, Witness.NONE);
     }
 
     /**
@@ -74,14 +75,16 @@ public final class PgJournal implements Journal {
             Decisions decisions,
             Consumer<Collection<UUID>> committed,
             Consumer<String> historyWentBack,
-            BiConsumer<Integer, Duration> measured) {
+            BiConsumer<Integer, Duration> measured,
+            Witness witness) {
         this.database = database;
+        this.witness = witness;
         this.chain = new DecisionChain(decisions.chainKey(), new ShownDecision(decisions));
-        var statement = new AppendStatement(committed, historyWentBack);
+        var statement = new AppendStatement(committed, witness, historyWentBack);
         this.nodes = new Nodes(database.shared(), database.heartbeats(), Nodes.LONGEST_STATEMENT);
         this.creations = new Creations(database, committed);
         this.owned = new OwnedAppends(database, statement, chain, measured);
-        this.unowned = new UnownedAppends(database, statement, chain, committed);
+        this.unowned = new UnownedAppends(database, statement, chain, committed, witness);
     }
 
     @Override
@@ -215,7 +218,7 @@ public final class PgJournal implements Journal {
      * @param measured told of each batch that was written: its rows, and how long it took
      */
     public IngressChain ingressChain(BiConsumer<Integer, Duration> measured) {
-        return new IngressChain(database, chain, nodes::self, measured);
+        return new IngressChain(database, chain, nodes::self, measured, witness.decided());
     }
 
     /** Appends that wait for their commit, on this node. */

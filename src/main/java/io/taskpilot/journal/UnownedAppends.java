@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The appends of those who do not own the run: an answer, an expiry, a cancel. The lock on the run's row picks one of
@@ -45,24 +46,41 @@ final class UnownedAppends {
     private final AppendStatement statement;
     private final DecisionChain chain;
     private final Consumer<Collection<UUID>> committed;
+    private final Witness witness;
+
+    /** An append as it was sent, to be told of once it is known to be committed. */
+    private static final class Sent {
+        private final UUID id = UUID.randomUUID();
+        private @Nullable Append append;
+    }
 
     UnownedAppends(
-            Database database, AppendStatement statement, DecisionChain chain, Consumer<Collection<UUID>> committed) {
+            Database database,
+            AppendStatement statement,
+            DecisionChain chain,
+            Consumer<Collection<UUID>> committed,
+            Witness witness) {
         this.database = database;
         this.statement = statement;
         this.chain = chain;
         this.committed = committed;
+        this.witness = witness;
     }
 
     /** Tries again after a lost race or connection, for five seconds: somebody waits for the answer. */
     Future<RunState> append(UUID runId, Reaction reaction) {
-        return attempt(runId, UUID.randomUUID(), reaction, Deadline.in(LONGEST_WAIT), 0);
+        return attempt(runId, new Sent(), reaction, Deadline.in(LONGEST_WAIT), 0);
     }
 
-    private Future<RunState> attempt(UUID runId, UUID appendId, Reaction reaction, Deadline deadline, int failures) {
-        return looked(runId, appendId)
-                .compose(unused -> database.shared().transaction(sql -> locked(sql, runId, appendId, reaction)))
-                .onSuccess(unused -> committed.accept(List.of(runId)))
+    private Future<RunState> attempt(UUID runId, Sent sent, Reaction reaction, Deadline deadline, int failures) {
+        return looked(runId, sent.id)
+                .compose(unused -> database.shared().transaction(sql -> locked(sql, runId, sent, reaction)))
+                .onSuccess(unused -> {
+                    committed.accept(List.of(runId));
+                    if (sent.append != null) {
+                        witness.saw(sent.append);
+                    }
+                })
                 .recover(error -> {
                     if (!isWorthRetrying(error) || deadline.hasPassed()) {
                         return Future.failedFuture(
@@ -70,7 +88,7 @@ final class UnownedAppends {
                     }
                     return database.vertx()
                             .timer(Database.pauseMillis(failures), TimeUnit.MILLISECONDS)
-                            .compose(unused -> attempt(runId, appendId, reaction, deadline, failures + 1));
+                            .compose(unused -> attempt(runId, sent, reaction, deadline, failures + 1));
                 });
     }
 
@@ -110,7 +128,7 @@ final class UnownedAppends {
         }
     }
 
-    private Future<RunState> locked(Sql sql, UUID runId, UUID appendId, Reaction reaction) {
+    private Future<RunState> locked(Sql sql, UUID runId, Sent sent, Reaction reaction) {
         return sql.run(LOCK, Tuple.of(runId)).compose(rows -> {
             if (rows.size() == 0) {
                 return Future.failedFuture(Failure.notFound("run"));
@@ -128,17 +146,17 @@ final class UnownedAppends {
                                     .next()
                                     .get(OffsetDateTime.class, 0)
                                     .toInstant(),
-                            appendId,
+                            sent,
                             reaction));
         });
     }
 
-    private Future<RunState> decided(
-            Sql sql, Row run, List<Line> history, Instant now, UUID appendId, Reaction reaction) {
+    private Future<RunState> decided(Sql sql, Row run, List<Line> history, Instant now, Sent sent, Reaction reaction) {
         var state = RunState.of(history.stream().map(Line::recorded).toList());
-        if (history.stream().anyMatch(line -> line.appendId().equals(appendId))) {
+        if (history.stream().anyMatch(line -> line.appendId().equals(sent.id))) {
             return Future.succeededFuture(state); // an earlier try was committed, and its answer lost
         }
+        sent.append = null;
         if (run.getBoolean("owned")) {
             return Future.failedFuture(new LostRun(state.request().runId()));
         }
@@ -147,7 +165,8 @@ final class UnownedAppends {
             return Future.succeededFuture(state);
         }
         var head = new Head(run.getLong("decisions"), run.getString("decisions_hash"));
-        var append = new Append(appendId, state, run.getLong("fence"), true, events, chain, head);
+        var append = new Append(sent.id, state, run.getLong("fence"), true, events, chain, head);
+        sent.append = append;
         return write(sql, append, state);
     }
 

@@ -31,7 +31,8 @@ final class EventReader {
                         in.text("input"),
                         in.textMap("metadata"),
                         Duration.ofSeconds(in.number("timeout_s").longValue()),
-                        in.flag("require_approval")));
+                        in.flag("require_approval"),
+                        in.textOrEmpty("traceparent")));
             case "run.started" -> new RunEvent.Started();
             case "run.resumed" -> new RunEvent.Resumed(in.text("cause"));
             case "guardrail.checked" ->
@@ -84,7 +85,8 @@ final class EventReader {
                         in.texts("roles"),
                         in.text("reason"),
                         in.get("result"),
-                        in.mapOrNull("arguments"));
+                        in.mapOrNull("arguments"),
+                        in.textOrEmpty("traceparent"));
             case "tool.started" ->
                 new RunEvent.ToolStarted(
                         in.text("call_id"),
@@ -222,6 +224,10 @@ final class EventReader {
 
         Agent agent(String key) {
             return Agent.of(text(key));
+        }
+
+        String textOrEmpty(String key) {
+            return has(key) ? text(key) : "";
         }
 
         @Nullable

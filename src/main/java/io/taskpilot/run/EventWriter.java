@@ -19,7 +19,7 @@ final class EventWriter {
             out.put("roles", r.roles()).put("request_id", r.requestId()).put("input", r.input());
             out.put("metadata", new TreeMap<>(r.metadata()))
                     .put("timeout_s", r.timeout().toSeconds());
-            out.put("require_approval", r.requireApproval());
+            out.put("require_approval", r.requireApproval()).put("traceparent", orNull(r.traceparent()));
         } else if (event instanceof RunEvent.Resumed e) {
             out.put("cause", e.cause());
         } else if (event instanceof RunEvent.GuardrailChecked e) {
@@ -58,7 +58,7 @@ final class EventWriter {
                     .put("answer", e.answer().word())
                     .put("by", e.by());
             out.put("roles", e.roles()).put("reason", e.reason()).put("result", e.result());
-            out.put("arguments", e.arguments());
+            out.put("arguments", e.arguments()).put("traceparent", orNull(e.traceparent()));
         } else if (event instanceof RunEvent.ToolStarted e) {
             out.put("call_id", e.callId())
                     .put("tool", e.tool())
@@ -85,6 +85,10 @@ final class EventWriter {
             out.put("unsettled", e.unsettled().isEmpty() ? null : e.unsettled());
         }
         return out.map;
+    }
+
+    private static @Nullable String orNull(String text) {
+        return text.isEmpty() ? null : text;
     }
 
     private static Map<String, Object> answer(AgentAnswer answer) {

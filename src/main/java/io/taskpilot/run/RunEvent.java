@@ -114,6 +114,7 @@ public sealed interface RunEvent {
      * @param by id of the key that answered; {@code keeper} for an expiry
      * @param result for {@code MARK_DONE}: what the call is said to have returned
      * @param arguments for {@code EDIT}: what the call is to run with instead
+     * @param traceparent where in a trace it was answered, as W3C has it; empty when there is none
      */
     record ApprovalDecided(
             UUID approvalId,
@@ -122,10 +123,23 @@ public sealed interface RunEvent {
             List<String> roles,
             String reason,
             @Nullable Object result,
-            @Nullable Map<String, Object> arguments)
+            @Nullable Map<String, Object> arguments,
+            String traceparent)
             implements RunEvent {
         public ApprovalDecided {
             roles = List.copyOf(roles);
+        }
+
+        /** One that belongs to no trace. */
+        public ApprovalDecided(
+                UUID approvalId,
+                ApprovalAnswer answer,
+                String by,
+                List<String> roles,
+                String reason,
+                @Nullable Object result,
+                @Nullable Map<String, Object> arguments) {
+            this(approvalId, answer, by, roles, reason, result, arguments, "");
         }
 
         /** An answer that leaves the call as it is. */

@@ -27,6 +27,7 @@ import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Usage;
 import io.taskpilot.run.WorkflowSettings;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -82,7 +83,8 @@ class CrashTest {
                     new AllowAll(),
                     List.of(new Ping(repeatable), new Create()),
                     schema -> arguments -> List.of(),
-                    new Metrics("test", "test"));
+                    new Metrics("test", "test"),
+                    Trace.NONE);
             engine.start(1, true).await(20, SECONDS);
         }
 

@@ -267,7 +267,7 @@ class DrivingTest {
     }
 
     private static Answer reject() {
-        return new Answer(ApprovalAnswer.REJECT, "no", null, null, "key-2", List.of("approver"), false);
+        return new Answer(ApprovalAnswer.REJECT, "no", null, null, "key-2", List.of("approver"), false, "");
     }
 
     private Future<Agents.Reply> rejected(

@@ -381,7 +381,7 @@ class ManyNodesTest {
     }
 
     private static Runs.Answer approve(String by) {
-        return new Runs.Answer(ApprovalAnswer.APPROVE, "", null, null, by, List.of("approver"), true);
+        return new Runs.Answer(ApprovalAnswer.APPROVE, "", null, null, by, List.of("approver"), true, "");
     }
 
     private UUID runId() {

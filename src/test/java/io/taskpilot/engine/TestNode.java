@@ -18,6 +18,7 @@ import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.WorkflowSettings;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -80,7 +81,8 @@ final class TestNode implements AutoCloseable {
                 new AllowAll(tools),
                 tools,
                 schema -> arguments -> List.of(),
-                metrics);
+                metrics,
+                Trace.NONE);
         engine.start(LOOPS, sole).await(20, SECONDS);
     }
 

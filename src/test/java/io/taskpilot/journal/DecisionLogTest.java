@@ -226,7 +226,8 @@ class DecisionLogTest {
 
     /** The decision on a call whose policy speaks of its password. */
     private Decision told(Decisions settings) {
-        var journal = new PgJournal(fixture.database, settings, runs -> {}, unused -> {}, (rows, took) -> {});
+        var journal =
+                new PgJournal(fixture.database, settings, runs -> {}, unused -> {}, (rows, took) -> {}, Witness.NONE);
         await(journal.register());
         var request = JournalFixture.request();
         var creation = await(journal.create(request, null, true));

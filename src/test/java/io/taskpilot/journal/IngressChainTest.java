@@ -77,7 +77,7 @@ class IngressChainTest {
                 "ab".repeat(32),
                 "POST /v1/runs",
                 0.25);
-        return new Entry(decision, "req-1", "acme", "ann");
+        return new Entry(decision, "req-1", "", "acme", "ann");
     }
 
     private void record(int count) {

@@ -14,6 +14,8 @@ import net.jqwik.api.Arbitrary;
 
 /** Generated events of every type, and JSON values as the core knows them. */
 public final class AnyEvent {
+    private static final String TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
     private AnyEvent() {}
 
     public static Arbitrary<RunEvent> events() {
@@ -47,7 +49,16 @@ public final class AnyEvent {
         var metadata = Arbitraries.maps(texts(), texts()).ofMaxSize(2);
         var who = combine(ids(), texts(), texts(), strings(), texts(), texts(), metadata);
         return who.as((id, tenant, principal, roles, request, input, data) -> new RunRequest(
-                        id, tenant, principal, roles, request, input, data, Duration.ofMinutes(5), !roles.isEmpty()))
+                        id,
+                        tenant,
+                        principal,
+                        roles,
+                        request,
+                        input,
+                        data,
+                        Duration.ofMinutes(5),
+                        !roles.isEmpty(),
+                        data.isEmpty() ? "" : TRACEPARENT))
                 .map(RunEvent.Accepted::new);
     }
 
@@ -94,7 +105,8 @@ public final class AnyEvent {
                         strings(),
                         texts(),
                         json().injectNull(0.3),
-                        objects().injectNull(0.5))
+                        objects().injectNull(0.5),
+                        Arbitraries.of("", TRACEPARENT))
                 .as(RunEvent.ApprovalDecided::new);
     }
 
