@@ -5,6 +5,7 @@ import io.taskpilot.engine.Guardrails;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RailPhase;
+import io.taskpilot.telemetry.Spans;
 import io.vertx.core.Future;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -63,6 +64,10 @@ public final class EmbeddedGuardrails implements Guardrails {
 
     @Override
     public Future<Verdict> check(RailPhase phase, String text, CallContext call) {
+        return RailSpans.around(Spans.rails(phase.word()), phase, call, (here, span) -> check(phase, text));
+    }
+
+    private Future<Verdict> check(RailPhase phase, String text) {
         var rail = phase == RailPhase.OUTPUT ? output : input;
         var verdict = text.length() > MAX_INLINE_CHARS
                 ? blocking.run(() -> rail.check(text))

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * more within the same deadline: a check has no effect. Nothing else is repeated.
  */
 final class NemoClient {
+    static final String CHECKS = "/v1/checks";
     private static final int CONNECTIONS = 32;
     private static final int WAITING = 4_096;
     // Below the 5 s after which the server (uvicorn) closes a connection: else a check could meet it closing.
@@ -53,7 +54,7 @@ final class NemoClient {
 
     /** Fails with whatever kept the whole answer from coming before the call's deadline. */
     Future<Reply> check(byte[] question, CallContext call) {
-        return twice(call, () -> once(HttpMethod.POST, "/v1/checks", Buffer.buffer(question), call));
+        return twice(call, () -> once(HttpMethod.POST, CHECKS, Buffer.buffer(question), call));
     }
 
     /** The configurations that the server has. */
@@ -98,6 +99,7 @@ final class NemoClient {
         }
         var forget = call.onAbort(request::reset);
         request.putHeader("X-Request-Id", call.requestId());
+        call.trace().send((name, value) -> request.putHeader(name, value));
         // A checked text comes back in the answer, and a rail may make it longer.
         var bound = body == null ? LEAST_BOUND : LEAST_BOUND + 2 * body.length();
         var response = body == null

@@ -10,6 +10,7 @@ import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.StorableText;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Spans;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -43,6 +44,7 @@ public final class NemoGuardrails implements Guardrails {
     private final Vertx vertx;
     private final Context own;
     private final NemoClient client;
+    private final URI server;
     private final Duration longest;
     private final HealthRegistry health;
     private final Metrics metrics;
@@ -60,6 +62,7 @@ public final class NemoGuardrails implements Guardrails {
             Vertx vertx, URI server, Duration longest, boolean pure, HealthRegistry health, Metrics metrics) {
         this.vertx = vertx;
         this.own = vertx.getOrCreateContext();
+        this.server = server;
         this.longest = longest;
         this.health = health;
         this.metrics = metrics;
@@ -83,7 +86,10 @@ public final class NemoGuardrails implements Guardrails {
         var known = cache.get(key);
         metrics.cacheRequest(NAME, known == null ? "miss" : "hit");
         if (known != null) {
-            return Future.succeededFuture(known);
+            return RailSpans.around(Spans.rails(phase.word()), phase, call, (here, span) -> {
+                span.set(Spans.CACHED, true);
+                return Future.succeededFuture(known);
+            });
         }
         var asked = cache.epoch();
         return ask(phase, clean, call, longest).onSuccess(verdict -> keep(cache, key, verdict, asked));
@@ -111,6 +117,11 @@ public final class NemoGuardrails implements Guardrails {
     }
 
     private Future<Verdict> ask(RailPhase phase, String text, CallContext call, Duration budget) {
+        var span = Spans.post(NemoClient.CHECKS).at(server.getHost(), server.getPort());
+        return RailSpans.around(span, phase, call, (here, unused) -> send(phase, text, here, budget));
+    }
+
+    private Future<Verdict> send(RailPhase phase, String text, CallContext call, Duration budget) {
         return call.within(
                 budget,
                 limited -> Future.<Void>succeededFuture()

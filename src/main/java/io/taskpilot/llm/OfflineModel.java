@@ -67,6 +67,10 @@ public final class OfflineModel implements ChatModel {
 
     @Override
     public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
+        return ChatSpans.around(ChatSpans.plan(NAME, NAME, request), request, call, here -> think(request, here, text));
+    }
+
+    private Future<Answer> think(Request request, CallContext call, Consumer<String> text) {
         if (!call.mayStart()) {
             return Future.failedFuture(ModelFailures.notStarted());
         }

@@ -44,6 +44,7 @@ public final class OpenAiModel implements ChatModel {
     private final Vertx vertx;
     private final String provider;
     private final String url;
+    private final URI server;
     private final @Nullable Secret apiKey;
     private final boolean streaming;
     private final ModelCatalog catalog;
@@ -76,6 +77,7 @@ public final class OpenAiModel implements ChatModel {
     OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog, Retry retry) {
         this.vertx = vertx;
         this.provider = settings.provider();
+        this.server = settings.baseUrl();
         this.url = settings.baseUrl().toString().replaceFirst("/+$", "") + "/chat/completions";
         this.apiKey = settings.apiKey();
         this.streaming = settings.streaming();
@@ -98,7 +100,8 @@ public final class OpenAiModel implements ChatModel {
     @Override
     public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
         var body = ChatWire.encode(request, catalog.model(provider, request.model()), streaming);
-        return limiter.run(() -> attempt(1, request, body, call, text));
+        var plan = ChatSpans.plan(provider, request.model(), request).at(server.getHost(), server.getPort());
+        return ChatSpans.around(plan, request, call, here -> limiter.run(() -> attempt(1, request, body, here, text)));
     }
 
     private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call, Consumer<String> text) {
@@ -135,6 +138,7 @@ public final class OpenAiModel implements ChatModel {
                 .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
                 .putHeader(HttpHeaders.ACCEPT, streaming ? "text/event-stream" : "application/json")
                 .putHeader("X-Request-Id", call.requestId());
+        call.trace().send((name, value) -> options.putHeader(name, value));
         return apiKey == null ? options : options.putHeader(HttpHeaders.AUTHORIZATION, "Bearer " + apiKey.value());
     }
 

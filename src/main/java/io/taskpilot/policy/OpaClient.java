@@ -65,6 +65,7 @@ final class OpaClient {
             return request.reset().compose(unused -> Future.failedFuture(PolicyAnswer.unreadable("asked too late")));
         }
         var forget = call.onAbort(request::reset);
+        call.trace().send((name, value) -> request.putHeader(name, value));
         return request.putHeader("Content-Type", "application/json")
                 .putHeader("X-Request-Id", call.requestId())
                 .send(body)

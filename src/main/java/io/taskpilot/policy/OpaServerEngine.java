@@ -9,6 +9,7 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Spans;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -68,6 +69,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
     private final Vertx vertx;
     private final Context probes;
     private final OpaClient client;
+    private final URI server;
     private final Duration longest;
     private final HealthRegistry health;
     private final Breaker breaker;
@@ -86,6 +88,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
         this.vertx = vertx;
         this.probes = vertx.getOrCreateContext();
         this.client = new OpaClient(http, server);
+        this.server = server;
         this.longest = longest;
         this.health = health;
         breaker = new Breaker(
@@ -168,6 +171,16 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
     }
 
     private <T> Future<T> ask(
+            String path,
+            Map<String, Object> input,
+            CallContext call,
+            Duration budget,
+            Function<PolicyAnswer.Served, T> read) {
+        var span = Spans.post(path).at(server.getHost(), server.getPort());
+        return PolicySpans.around(span, call, here -> send(path, input, here, budget, read));
+    }
+
+    private <T> Future<T> send(
             String path,
             Map<String, Object> input,
             CallContext call,

@@ -8,6 +8,7 @@ import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.run.PolicyVerdict.Candidate;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -72,7 +73,8 @@ public final class ShadowedPolicy implements PolicyEngine {
     }
 
     private Future<Candidate> tried(Map<String, Object> input, CallContext call) {
-        return breaker.run(() -> candidate.decide(input, call).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS))
+        return breaker.run(() ->
+                        candidate.decide(input, call.at(Trace.NONE)).timeout(LONGEST_MILLIS, TimeUnit.MILLISECONDS))
                 .map(verdict -> new Candidate(verdict.result(), verdict.rule(), verdict.revision()))
                 .otherwise(cause -> {
                     log.debug("candidate gave no verdict cause={}", cause.toString());

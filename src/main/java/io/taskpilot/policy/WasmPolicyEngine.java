@@ -7,6 +7,7 @@ import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.PolicyVerdict;
+import io.taskpilot.telemetry.Spans;
 import io.vertx.core.Future;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -99,19 +100,24 @@ public final class WasmPolicyEngine implements PolicyEngine, IngressPolicy {
 
     @Override
     public Future<PolicyVerdict> decide(Map<String, Object> input, CallContext call) {
-        return ask(decision, input, PolicyAnswer::verdict);
+        return ask(DECISION, decision, input, call, PolicyAnswer::verdict);
     }
 
     @Override
     public Future<List<String>> offered(Map<String, Object> input, CallContext call) {
-        return ask(offered, input, PolicyAnswer::offered);
+        return ask(OFFERED, offered, input, call, PolicyAnswer::offered);
     }
 
     @Override
     public Future<PolicyVerdict> admit(Map<String, Object> input, CallContext call) {
         return module.has(INGRESS)
-                ? ask(module.entrypoint(INGRESS), input, PolicyAnswer::admission)
+                ? ask(INGRESS, module.entrypoint(INGRESS), input, call, PolicyAnswer::admission)
                 : Future.failedFuture(PolicyAnswer.unreadable("the module has no entry point " + INGRESS));
+    }
+
+    private <T> Future<T> ask(
+            String name, int entrypoint, Map<String, Object> input, CallContext call, Function<JsonNode, T> read) {
+        return PolicySpans.around(Spans.policy(name), call, here -> ask(entrypoint, input, read));
     }
 
     private <T> Future<T> ask(int entrypoint, Map<String, Object> input, Function<JsonNode, T> read) {

@@ -127,6 +127,7 @@ final class Delivery {
                 .putHeader("webhook-signature", destination.signature().of(key, timestamp, body.getBytes()))
                 .putHeader("Idempotency-Key", key)
                 .putHeader("X-Request-Id", call.requestId());
+        call.trace().send((name, value) -> request.putHeader(name, value));
     }
 
     private Future<Outcome> settle(OpenAttempt attempt, int number, URI url, Answer answer, int redirects) {

@@ -12,8 +12,10 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -27,6 +29,7 @@ public final class FakeNemo {
     private volatile Consumer<HttpServerRequest> behaviour = answer(200, PASSED);
     private volatile String configs = "[{\"id\": \"taskpilot\"}]";
     private volatile JsonObject asked = new JsonObject();
+    private final List<String> traceparents = new CopyOnWriteArrayList<>();
     private volatile HttpServer server;
 
     private FakeNemo(Vertx vertx) throws Exception {
@@ -48,6 +51,7 @@ public final class FakeNemo {
         }
         request.body().onSuccess(body -> {
             asked = body.toJsonObject();
+            traceparents.add(String.valueOf(request.getHeader("traceparent")));
             checks.incrementAndGet();
             behaviour.accept(request);
         });
@@ -55,6 +59,11 @@ public final class FakeNemo {
 
     public URI url() {
         return URI.create("http://127.0.0.1:" + server.actualPort());
+    }
+
+    /** What each check said of its place in a trace. */
+    public List<String> traceparents() {
+        return traceparents;
     }
 
     /** Checks that arrived. */
