@@ -7,6 +7,7 @@ import io.taskpilot.engine.Runs;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Attempt;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.util.LinkedHashMap;
@@ -49,7 +50,7 @@ final class ApprovalResource {
 
     Future<Void> answer(RoutingContext ctx) {
         var in = Fields.ofBody(Endpoints.body(ctx, false));
-        return answer(ctx, read(in, Endpoints.caller(ctx)));
+        return answer(ctx, read(in, Endpoints.caller(ctx), gateway.trace().current()));
     }
 
     Future<Void> approve(RoutingContext ctx) {
@@ -60,15 +61,21 @@ final class ApprovalResource {
         return answer(ctx, shortForm(ctx, ApprovalAnswer.REJECT));
     }
 
-    private static Runs.Answer shortForm(RoutingContext ctx, ApprovalAnswer answer) {
+    private Runs.Answer shortForm(RoutingContext ctx, ApprovalAnswer answer) {
         var in = Fields.ofBody(Endpoints.body(ctx, true));
         var reason = in.textOr("reason", "", 2_000);
         in.done();
-        return of(answer, reason, null, null, Endpoints.caller(ctx));
+        return of(
+                answer,
+                reason,
+                null,
+                null,
+                Endpoints.caller(ctx),
+                gateway.trace().current());
     }
 
     /** Reads {@code answer}, {@code reason}, {@code result} and {@code arguments}, and refuses what else is there. */
-    static Runs.Answer read(Fields in, Caller caller) {
+    static Runs.Answer read(Fields in, Caller caller, Trace trace) {
         var word = in.text("answer", 32);
         var reason = in.textOr("reason", "", 2_000);
         var result = in.any("result");
@@ -85,7 +92,7 @@ final class ApprovalResource {
         }
         var arguments = edits && given ? in.object("arguments") : null;
         in.done();
-        return of(ApprovalAnswer.of(word), reason, result, arguments, caller);
+        return of(ApprovalAnswer.of(word), reason, result, arguments, caller, trace);
     }
 
     private static Runs.Answer of(
@@ -93,8 +100,17 @@ final class ApprovalResource {
             String reason,
             @Nullable Object result,
             @Nullable Map<String, Object> arguments,
-            Caller caller) {
-        return new Runs.Answer(answer, reason, result, arguments, caller.id(), caller.roles(), !caller.authenticated());
+            Caller caller,
+            Trace trace) {
+        return new Runs.Answer(
+                answer,
+                reason,
+                result,
+                arguments,
+                caller.id(),
+                caller.roles(),
+                !caller.authenticated(),
+                trace.traceparent());
     }
 
     private Future<Void> answer(RoutingContext ctx, Runs.Answer answer) {

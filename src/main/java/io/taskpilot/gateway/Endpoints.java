@@ -1,6 +1,7 @@
 package io.taskpilot.gateway;
 
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.telemetry.LogScope;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
@@ -42,6 +43,7 @@ final class Endpoints {
         departures = new Departures(gateway.health()::isDraining);
         var problems = new ProblemHandler();
         router.route().handler(new RequestId()).failureHandler(problems);
+        router.route().handler(new Accesses(gateway.trace()));
         router.route().handler(this::always);
         router.errorHandler(404, problems);
         router.errorHandler(405, ctx -> {
@@ -53,7 +55,27 @@ final class Endpoints {
     /** Anyone may ask: nothing here is about a run. */
     void open(String path, Handling handling) {
         get(path);
-        router.get(path).handler(ctx -> run(ctx, handling));
+        router.get(path).handler(ctx -> {
+            Accesses.route(ctx, Operation.of(HttpMethod.GET, path));
+            run(ctx, handling);
+        });
+    }
+
+    /** For operators of this server, on its management port: see {@link Operators}. */
+    void operator(HttpMethod method, String path, Handling handling) {
+        mounted.add(new Endpoint(method, path));
+        var operators = new Operators(gateway.authentication());
+        var operation = Operation.of(method, path);
+        router.route(method, path).handler(ctx -> {
+            Accesses.route(ctx, operation);
+            identify(ctx, operators.caller(ctx.request()));
+            ctx.next();
+        });
+        if (!method.equals(HttpMethod.GET)) {
+            router.route(method, path).handler(Endpoints::refuseOtherTypes);
+            router.route(method, path).handler(BodyHandler.create(false).setBodyLimit(BODY_BYTES));
+        }
+        router.route(method, path).handler(ctx -> run(ctx, handling));
     }
 
     void get(String path, Scope scope, Handling handling) {
@@ -91,6 +113,11 @@ final class Endpoints {
         return ctx.<Caller>get(CALLER);
     }
 
+    /** Null when nobody was found to have asked. */
+    static @Nullable Caller callerOrNull(RoutingContext ctx) {
+        return ctx.get(CALLER);
+    }
+
     /** The body; an empty one reads as an empty object when {@code optional}. */
     static Map<String, Object> body(RoutingContext ctx, boolean optional) {
         var buffer = ctx.body().buffer();
@@ -124,9 +151,11 @@ final class Endpoints {
 
     /** The body waits on the socket while policy is asked, or a denial recorded. */
     private void admit(RoutingContext ctx, Operation operation, @Nullable Scope scope) {
+        Accesses.route(ctx, operation);
         var caller = identified(ctx);
-        ctx.put(CALLER, caller);
-        var admitted = gateway.ingress().admit(operation, scope, caller, RequestId.of(ctx));
+        identify(ctx, caller);
+        var trace = gateway.trace().current();
+        var admitted = gateway.ingress().admit(operation, scope, caller, RequestId.of(ctx), trace);
         if (admitted.isComplete()) {
             go(ctx, admitted);
             return;
@@ -136,6 +165,11 @@ final class Endpoints {
             go(ctx, admitted);
             ctx.request().resume(); // once there is somebody to read it
         });
+    }
+
+    private static void identify(RoutingContext ctx, Caller caller) {
+        ctx.put(CALLER, caller);
+        LogScope.add(Map.of(LogScope.USER_ID, LogScope.user(caller.id())));
     }
 
     private Caller identified(RoutingContext ctx) {

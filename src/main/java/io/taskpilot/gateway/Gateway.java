@@ -8,6 +8,7 @@ import io.taskpilot.engine.Runs;
 import io.taskpilot.telemetry.EventLoops;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -41,6 +42,7 @@ public final class Gateway {
     private final Metrics metrics;
     private final String version;
     private final Duration patience;
+    private final Trace trace;
     private final Streams streams;
     private final EventLoops loops;
     private final Submissions submissions;
@@ -52,7 +54,10 @@ public final class Gateway {
     private volatile int port;
     private volatile int managementPort;
 
-    /** @param version as {@code GET /} shows it */
+    /**
+     * @param version as {@code GET /} shows it
+     * @param trace where no request's trace has begun yet
+     */
     public Gateway(
             Vertx vertx,
             Http http,
@@ -64,11 +69,29 @@ public final class Gateway {
             PolicyEngine policy,
             HealthRegistry health,
             Metrics metrics,
-            String version) {
-        this(vertx, http, limits, authentication, ingress, runs, reader, policy, health, metrics, version, PATIENCE);
+            String version,
+            Trace trace) {
+        this(
+                vertx,
+                http,
+                limits,
+                authentication,
+                ingress,
+                runs,
+                reader,
+                policy,
+                health,
+                metrics,
+                version,
+                PATIENCE,
+                trace);
     }
 
-    /** @param patience how long a reader may leave a stream full before it is closed */
+    /**
+     * Without traces.
+     *
+     * @param patience how long a reader may leave a stream full before it is closed
+     */
     Gateway(
             Vertx vertx,
             Http http,
@@ -82,7 +105,38 @@ public final class Gateway {
             Metrics metrics,
             String version,
             Duration patience) {
+        this(
+                vertx,
+                http,
+                limits,
+                authentication,
+                ingress,
+                runs,
+                reader,
+                policy,
+                health,
+                metrics,
+                version,
+                patience,
+                Trace.NONE);
+    }
+
+    private Gateway(
+            Vertx vertx,
+            Http http,
+            Limits limits,
+            Authentication authentication,
+            Ingress ingress,
+            Runs runs,
+            RunReader reader,
+            PolicyEngine policy,
+            HealthRegistry health,
+            Metrics metrics,
+            String version,
+            Duration patience,
+            Trace trace) {
         this.vertx = vertx;
+        this.trace = trace;
         this.http = http;
         this.authentication = authentication;
         this.ingress = ingress;
@@ -242,6 +296,11 @@ public final class Gateway {
 
     Duration patience() {
         return patience;
+    }
+
+    /** Where no request's trace has begun yet. */
+    Trace trace() {
+        return trace;
     }
 
     Streams streams() {

@@ -13,6 +13,7 @@ import io.taskpilot.run.DecisionType;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -68,18 +69,19 @@ public final class Ingress {
      * as {@link IngressLog} does when a denial can't be recorded.
      *
      * @param scope null when none is needed
+     * @param trace of the call
      */
-    Future<Void> admit(Operation operation, @Nullable Scope scope, Caller caller, String requestId) {
+    Future<Void> admit(Operation operation, @Nullable Scope scope, Caller caller, String requestId, Trace trace) {
         var missing = scope == null ? null : caller.missing(scope);
         if (control == null) {
             return missing == null ? Future.succeededFuture() : Future.failedFuture(missing);
         }
-        var call = new Call(control, operation, caller, requestId);
+        var call = new Call(control, operation, caller, requestId, trace);
         return missing == null ? call.decide() : call.deny("scope_missing", missing.detail(), null, 0, missing);
     }
 
     /** One call, and what becomes of it. */
-    private record Call(Control control, Operation operation, Caller caller, String requestId) {
+    private record Call(Control control, Operation operation, Caller caller, String requestId, Trace trace) {
 
         Future<Void> decide() {
             var question = new Question(operation, caller);
@@ -91,8 +93,8 @@ public final class Ingress {
         private Future<Void> ask(Question question) {
             var began = System.nanoTime();
             var asked = control.recent.epoch();
-            var deadline = CallContext.ofRequest(requestId, Deadline.in(LONGEST));
-            return control.policy.admit(input(), deadline).transform((verdict, cause) -> {
+            var call = CallContext.ofRequest(requestId, Deadline.in(LONGEST)).at(trace);
+            return control.policy.admit(input(), call).transform((verdict, cause) -> {
                 var took = System.nanoTime() - began;
                 if (cause != null) {
                     control.recent.forget();
@@ -141,7 +143,7 @@ public final class Ingress {
 
         private Future<Void> record(Decision decision) {
             return control.decisions
-                    .record(new IngressLog.Entry(decision, requestId, caller.tenant(), caller.id()))
+                    .record(new IngressLog.Entry(decision, requestId, trace.traceId(), caller.tenant(), caller.id()))
                     .onSuccess(unused -> control.metrics.decision(
                             DecisionType.INGRESS.word(), decision.result().word(), ""));
         }

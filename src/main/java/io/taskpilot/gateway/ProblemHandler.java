@@ -141,6 +141,8 @@ final class ProblemHandler implements Handler<RoutingContext> {
                 .putHeader("content-type", Problems.MEDIA_TYPE)
                 .putHeader("connection", "close")
                 .end(Buffer.buffer(Json.encode(Problems.json(failure, null, id))))
+                .onComplete(
+                        unused -> Accesses.refused(request, id, failure.kind().status()))
                 .eventually(() -> request.connection().close());
     }
 }

@@ -1,7 +1,9 @@
 package io.taskpilot.gateway;
 
+import io.taskpilot.telemetry.LogScope;
 import io.vertx.core.Handler;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Map;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
@@ -17,6 +19,7 @@ final class RequestId implements Handler<RoutingContext> {
                 ? given
                 : UUID.randomUUID().toString();
         ctx.put(HEADER, id);
+        LogScope.add(Map.of(LogScope.REQUEST_ID, id));
         ctx.response().putHeader(HEADER, id);
         ctx.next();
     }

@@ -69,7 +69,9 @@ final class Routes {
 
     Router management(Vertx vertx) {
         var router = Router.router(vertx);
-        new HealthResource(gateway, vertx).mount(new Endpoints(router, gateway));
+        var endpoints = new Endpoints(router, gateway);
+        new HealthResource(gateway, vertx).mount(endpoints);
+        new LogLevelResource().mount(endpoints);
         return router;
     }
 }

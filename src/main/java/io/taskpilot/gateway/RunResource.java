@@ -33,12 +33,18 @@ final class RunResource {
         Query.fields(ctx).done();
         var key = key(ctx);
         return gateway.submissions()
-                .submit(Endpoints.body(ctx, false), Endpoints.caller(ctx), RequestId.of(ctx), key)
+                .submit(
+                        Endpoints.body(ctx, false),
+                        Endpoints.caller(ctx),
+                        RequestId.of(ctx),
+                        key,
+                        gateway.trace().current())
                 .compose(submission ->
                         gateway.submissions().view(submission).compose(run -> answer(ctx, submission, run, form)));
     }
 
     private Future<Void> answer(RoutingContext ctx, Submission submission, RunView run, String form) {
+        Accesses.run(ctx, RunJson.id(run.id()));
         ctx.response().putHeader("location", RunJson.path(run.id()));
         if (submission.replayed()) {
             ctx.response().putHeader("idempotency-replayed", "true");

@@ -3,6 +3,8 @@ package io.taskpilot.gateway;
 import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RunStatus;
+import io.taskpilot.telemetry.Spans;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.time.Duration;
@@ -10,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -26,6 +29,7 @@ final class SocketOperations {
     private final SocketSession session;
     private final Caller caller;
     private final String requestId;
+    private final Trace trace;
     private final Map<UUID, Subscription> runToSubscription = new LinkedHashMap<>();
     private Future<Void> turns = Future.succeededFuture();
 
@@ -47,12 +51,15 @@ final class SocketOperations {
         }
     }
 
-    SocketOperations(Gateway gateway, Vertx vertx, SocketSession session, Caller caller, String requestId) {
+    /** @param trace where the operations' spans begin */
+    SocketOperations(
+            Gateway gateway, Vertx vertx, SocketSession session, Caller caller, String requestId, Trace trace) {
         this.gateway = gateway;
         this.vertx = vertx;
         this.session = session;
         this.caller = caller;
         this.requestId = requestId;
+        this.trace = trace;
     }
 
     /** Always succeeds: what goes wrong is told in an error frame. */
@@ -78,19 +85,26 @@ final class SocketOperations {
                 throw new IllegalStateException("a mistake was found, and then not");
             }
             return switch (op) {
-                case "submit" -> admitted(op, Scope.RUNS_WRITE, () -> submit(body, in, ref));
-                case "subscribe" -> admitted(op, Scope.RUNS_READ, () -> subscribe(in, ref));
-                case "unsubscribe" -> admitted(op, null, () -> unsubscribe(in, ref));
-                case "cancel" -> admitted(op, Scope.RUNS_WRITE, () -> cancel(in, ref));
-                case "answer" -> admitted(op, Scope.APPROVALS_DECIDE, () -> answer(in, ref));
-                default -> admitted(op, null, () -> pong(in, ref));
+                case "submit" -> traced(op, Scope.RUNS_WRITE, here -> submit(body, in, ref, here));
+                case "subscribe" -> traced(op, Scope.RUNS_READ, here -> subscribe(in, ref));
+                case "unsubscribe" -> admitted(op, null, Trace.NONE, () -> unsubscribe(in, ref));
+                case "cancel" -> traced(op, Scope.RUNS_WRITE, here -> cancel(in, ref));
+                case "answer" -> traced(op, Scope.APPROVALS_DECIDE, here -> answer(in, ref, here));
+                default -> admitted(op, null, Trace.NONE, () -> pong(in, ref));
             };
         });
     }
 
+    private Future<Void> traced(String op, Scope scope, Function<Trace, Future<Void>> operation) {
+        return trace.around(Spans.frame(op), span -> {
+            var here = span.set(Spans.REQUEST_ID, requestId).here();
+            return admitted(op, scope, here, () -> operation.apply(here));
+        });
+    }
+
     /** Operations begin in the order of their frames, whichever was admitted first. */
-    private Future<Void> admitted(String op, @Nullable Scope scope, Supplier<Future<Void>> operation) {
-        var verdict = gateway.ingress().admit(Operation.ofSocket(op), scope, caller, requestId);
+    private Future<Void> admitted(String op, @Nullable Scope scope, Trace here, Supplier<Future<Void>> operation) {
+        var verdict = gateway.ingress().admit(Operation.ofSocket(op), scope, caller, requestId, here);
         var turn = turns.transform((unused, cause) -> verdict);
         var done = turn.compose(unused -> operation.get()); // before the next one, which waits for the same turn
         turns = turn;
@@ -102,7 +116,7 @@ final class SocketOperations {
         return session.send(frame("pong", ref));
     }
 
-    private Future<Void> submit(Map<String, Object> body, Fields in, String ref) {
+    private Future<Void> submit(Map<String, Object> body, Fields in, String ref, Trace here) {
         var key = body.containsKey(KEY) ? in.text(KEY, 255) : null;
         if (key != null && !key.isEmpty() && !Submissions.isKey(key)) {
             in.mistake(KEY, "malformed (expected: 1..255 visible ASCII characters)");
@@ -112,7 +126,7 @@ final class SocketOperations {
         var request = new LinkedHashMap<>(body);
         request.keySet().removeAll(List.of("op", "id", KEY));
         return gateway.submissions()
-                .submit(request, caller, requestId, key)
+                .submit(request, caller, requestId, key, here)
                 .compose(submission -> gateway.submissions().view(submission).compose(run -> {
                     var ack = ack(ref, run);
                     ack.put("replayed", submission.replayed());
@@ -206,9 +220,9 @@ final class SocketOperations {
         return gateway.runs().cancel(id, caller.id()).compose(status -> session.send(ack(ref, id, status)));
     }
 
-    private Future<Void> answer(Fields in, String ref) {
+    private Future<Void> answer(Fields in, String ref, Trace here) {
         var id = in.id("approval_id", "apr_");
-        var answer = ApprovalResource.read(in, caller);
+        var answer = ApprovalResource.read(in, caller, here);
         return gateway.runs().answer(id, answer).compose(unused -> {
             var ack = frame("ack", ref);
             ack.put("approval_id", "apr_" + id);

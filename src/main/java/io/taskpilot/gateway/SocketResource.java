@@ -3,6 +3,7 @@ package io.taskpilot.gateway;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Objects;
 
 /** Upgrades to a WebSocket. */
 final class SocketResource {
@@ -19,9 +20,11 @@ final class SocketResource {
         gateway.streams().requireRoom();
         var caller = Endpoints.caller(ctx);
         var requestId = RequestId.of(ctx);
+        var parent = gateway.trace().of(Objects.requireNonNullElse(ctx.request().getHeader("traceparent"), ""));
+        var trace = parent.traceId().isEmpty() ? gateway.trace() : parent;
         return ctx.request()
                 .toWebSocket()
-                .onSuccess(socket -> new SocketSession(gateway, ctx.vertx(), socket, caller, requestId).run())
+                .onSuccess(socket -> new SocketSession(gateway, ctx.vertx(), socket, caller, requestId, trace).run())
                 .mapEmpty();
     }
 }

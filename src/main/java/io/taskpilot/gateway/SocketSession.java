@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import io.taskpilot.gateway.Outlet.ReaderLost;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -50,13 +51,13 @@ final class SocketSession {
     private int controlFrames;
     private String reason = "client_gone";
 
-    SocketSession(Gateway gateway, Vertx vertx, ServerWebSocket socket, Caller caller, String requestId) {
+    SocketSession(Gateway gateway, Vertx vertx, ServerWebSocket socket, Caller caller, String requestId, Trace trace) {
         this.vertx = vertx;
         this.gateway = gateway;
         this.socket = socket;
         this.requestId = requestId;
         outlet = new Outlet(vertx, gateway.patience());
-        operations = new SocketOperations(gateway, vertx, this, caller, requestId);
+        operations = new SocketOperations(gateway, vertx, this, caller, requestId, trace);
     }
 
     void run() {

@@ -7,6 +7,8 @@ import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.CanonicalJson;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.RunRequest;
+import io.taskpilot.telemetry.Spans;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.Map;
@@ -41,15 +43,18 @@ final class Submissions {
      * Fails as {@code Runs.submit} does, with {@code caller-invalid}, or with {@code limit-runs-per-key} (429).
      *
      * @param key idempotency key, if one was given
+     * @param trace where it is submitted: the run's spans are under it
      */
-    Future<Submission> submit(Map<String, Object> body, Caller caller, String requestId, @Nullable String key) {
-        var request = request(body, caller, requestId);
+    Future<Submission> submit(
+            Map<String, Object> body, Caller caller, String requestId, @Nullable String key, Trace trace) {
+        var request = request(body, caller, requestId, trace);
         var idempotency = key == null ? null : new IdempotencyKey(caller.id(), ROUTE, key, CanonicalJson.sha256(body));
         var pending = callerToPending.merge(caller.id(), 1, Integer::sum);
         return Future.<Void>succeededFuture()
                 .compose(unused -> pending + gateway.runs().inFlight(caller.id()) > perKey
                         ? Future.failedFuture(tooMany())
                         : gateway.runs().submit(request, idempotency))
+                .onSuccess(submission -> trace.span().set(Spans.RUN_ID, RunJson.id(submission.runId())))
                 .andThen((submission, cause) ->
                         callerToPending.computeIfPresent(caller.id(), (id, count) -> count > 1 ? count - 1 : null));
     }
@@ -67,7 +72,7 @@ final class Submissions {
                 "limit-runs-per-key", "%d runs are in flight (limit: %d)".formatted(perKey, perKey), RETRY_AFTER);
     }
 
-    private static RunRequest request(Map<String, Object> body, Caller caller, String requestId) {
+    private static RunRequest request(Map<String, Object> body, Caller caller, String requestId, Trace trace) {
         var in = Fields.ofBody(body);
         var input = in.text("input", LONGEST_INPUT);
         var metadata = in.pairs("metadata", 16, 64, 1_024);
@@ -76,6 +81,15 @@ final class Submissions {
         in.done();
         var id = Ids.at(System.currentTimeMillis(), ThreadLocalRandom.current());
         return new RunRequest(
-                id, caller.tenant(), caller.id(), caller.roles(), requestId, input, metadata, timeout, requireApproval);
+                id,
+                caller.tenant(),
+                caller.id(),
+                caller.roles(),
+                requestId,
+                input,
+                metadata,
+                timeout,
+                requireApproval,
+                trace.traceparent());
     }
 }

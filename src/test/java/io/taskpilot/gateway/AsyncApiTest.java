@@ -61,6 +61,7 @@ import org.junit.jupiter.api.Test;
 
 /** The description of events and frames says what the server does, no more and no less. */
 final class AsyncApiTest {
+    private static final String TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     private static final String SCHEMAS = "#/components/schemas/";
     private static final UUID ID = UUID.fromString("01900000-0000-7000-8000-000000000001");
     private static final List<Attempt> ATTEMPTS = Stream.concat(
@@ -240,7 +241,18 @@ final class AsyncApiTest {
     private static List<RunEvent> samples() {
         var call = Scripts.call();
         var request = new RunRequest(
-                ID, "default", "local", List.of("approver"), "r", "go", Map.of("a", "b"), Duration.ofMinutes(5), true);
+                ID,
+                "default",
+                "local",
+                List.of("approver"),
+                "r",
+                "go",
+                Map.of("a", "b"),
+                Duration.ofMinutes(5),
+                true,
+                TRACEPARENT);
+        var untraced =
+                new RunRequest(ID, "default", "local", List.of(), "r", "go", Map.of(), Duration.ofMinutes(5), true);
         var verdict = new PolicyVerdict(
                 DecisionResult.REQUIRE_APPROVAL,
                 "rule",
@@ -252,6 +264,7 @@ final class AsyncApiTest {
                 new PolicyVerdict.Candidate(DecisionResult.DENY, "rule", "r2"));
         var samples = new ArrayList<RunEvent>(List.of(
                 new RunEvent.Accepted(request),
+                new RunEvent.Accepted(untraced),
                 new RunEvent.Started(),
                 new RunEvent.Resumed("node_dead"),
                 new RunEvent.Resumed("released"),
@@ -276,7 +289,14 @@ final class AsyncApiTest {
                 new RunEvent.ApprovalDecided(
                         ID, ApprovalAnswer.MARK_DONE, "k", List.of("approver"), "", Map.of("a", 1)),
                 new RunEvent.ApprovalDecided(
-                        ID, ApprovalAnswer.EDIT, "k", List.of("approver"), "", null, Map.of("title", "Deck")),
+                        ID,
+                        ApprovalAnswer.EDIT,
+                        "k",
+                        List.of("approver"),
+                        "",
+                        null,
+                        Map.of("title", "Deck"),
+                        TRACEPARENT),
                 new RunEvent.ToolStarted("call_1", "create_task", "run:call_1", Instant.EPOCH, false, true),
                 new RunEvent.ToolCompleted("call_1", "create_task", false, null, List.of()),
                 new RunEvent.ToolCompleted(

@@ -9,6 +9,7 @@ import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -93,7 +94,7 @@ final class IngressBench {
         var id = "key-" + took.length + "-" + index % callers;
         var caller = new Caller(id, "default", List.of("client"), Set.of(Scope.RUNS_READ, Scope.RUNS_WRITE), true);
         var began = System.nanoTime();
-        ingress.admit(SUBMIT, Scope.RUNS_WRITE, caller, "req-1").onComplete((unused, cause) -> {
+        ingress.admit(SUBMIT, Scope.RUNS_WRITE, caller, "req-1", Trace.NONE).onComplete((unused, cause) -> {
             took[index] = System.nanoTime() - began;
             if (cause != null) {
                 done.fail(cause);
