@@ -53,6 +53,7 @@ final class Cli {
                         .addSubcommand(new ConfigCommand.Print(shell))
                         .addSubcommand(new ConfigCommand.Describe(shell)))
                 .addSubcommand(new HealthCommand(shell))
+                .addSubcommand(new LogLevelCommand(shell))
                 .addSubcommand(new SleepCommand());
         everyCommand(line);
         line.getCommandSpec().version("taskpilot " + Version.read());

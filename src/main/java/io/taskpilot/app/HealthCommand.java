@@ -36,7 +36,7 @@ final class HealthCommand implements Callable<Integer> {
     }
 
     /** A port of 0 is known only to the server that got one, and to its record. */
-    private static URI managementUrl(TaskPilotConfig config) {
+    static URI managementUrl(TaskPilotConfig config) {
         var http = config.http();
         if (http.managementPort() == 0) {
             return ServerRecord.read(config.dataDir())

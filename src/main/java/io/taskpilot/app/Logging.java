@@ -5,55 +5,82 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.filter.ThresholdFilter;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.FileAppender;
-import ch.qos.logback.core.OutputStreamAppender;
 import ch.qos.logback.core.encoder.Encoder;
+import io.taskpilot.config.Secrets;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.config.TaskPilotConfig.Log.Format;
+import io.taskpilot.telemetry.EcsFields;
+import io.taskpilot.telemetry.LogLevels;
+import io.taskpilot.telemetry.LogWriter;
+import io.taskpilot.telemetry.Redactor;
+import io.taskpilot.telemetry.Service;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Map;
-import net.logstash.logback.encoder.LogstashEncoder;
-import net.logstash.logback.fieldnames.LogstashFieldNames;
+import java.util.ArrayList;
+import java.util.List;
+import net.logstash.logback.encoder.LoggingEventCompositeJsonEncoder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.bridge.SLF4JBridgeHandler;
 
 /** Where log lines go. Until one of these is called, only warnings do, to the standard error. */
 final class Logging {
     private static final String TEXT = "%d{HH:mm:ss.SSS} %-5level %-18logger{0} %replace(%msg){'[\\r\\n]+', ' '}%n%ex";
-    private static final String ECS_VERSION = "8.11.0";
 
-    private Logging() {}
+    private final LoggerContext context = context();
+    private final TaskPilotConfig config;
+    private final Redactor redactor;
+
+    private Logging(TaskPilotConfig config) {
+        this.config = config;
+        redactor = new Redactor(Secrets.of(config));
+        context.reset();
+        LogLevels.set(config.log().level());
+        SLF4JBridgeHandler.removeHandlersForRootLogger();
+        SLF4JBridgeHandler.install(); // what OpenTelemetry, OkHttp and the JDBC driver say
+        Runtime.getRuntime().addShutdownHook(new Thread(Logging::flush, "log-flush"));
+    }
 
     /** A server's own: text to the standard error of a terminal; else ECS JSON, to the standard output. */
     static void ofServer(TaskPilotConfig config, boolean terminal) {
-        var format = config.log().format() == null
-                ? (terminal ? Format.TEXT : Format.JSON)
-                : config.log().format();
-        var context = context(config);
-        var console = new ConsoleAppender<ILoggingEvent>();
-        console.setTarget(terminal ? "System.err" : "System.out");
-        start(context, console, encoder(context, config, format));
+        var byDefault = terminal ? Format.TEXT : Format.JSON;
+        var format = config.log().format() == null ? byDefault : config.log().format();
+        var logging = new Logging(config);
+        logging.chooseDatasets(format);
+        logging.start(format, terminal ? System.err : System.out, null);
     }
 
     /** Of a server inside another command: what is wrong to the standard error, everything to the file. */
     static void ofGuest(TaskPilotConfig config, Path file) throws IOException {
         makePrivate(config.dataDir());
-        var context = context(config);
-        var console = new ConsoleAppender<ILoggingEvent>();
-        console.setTarget("System.err");
-        var errors = new ThresholdFilter();
-        errors.setLevel(Level.ERROR.levelStr);
-        errors.start();
-        console.addFilter(errors);
-        start(context, console, encoder(context, config, Format.TEXT));
-        var log = new FileAppender<ILoggingEvent>();
-        log.setFile(file.toString());
-        log.setAppend(false);
-        start(context, log, encoder(context, config, Format.TEXT));
+        var logging = new Logging(config);
+        logging.chooseDatasets(Format.TEXT);
+        logging.start(Format.TEXT, System.err, Level.ERROR);
+        logging.start(Format.TEXT, Files.newOutputStream(file), null);
+    }
+
+    /** From now on whoever logs also writes, as the process may end at any moment; what waits is written first. */
+    static void flush() {
+        writers().forEach(LogWriter::direct);
+    }
+
+    /** Lines that could not be written as fast as they came. */
+    static double dropped() {
+        return writers().stream().mapToDouble(LogWriter::dropped).sum();
+    }
+
+    private static List<LogWriter> writers() {
+        var writers = new ArrayList<LogWriter>();
+        context().getLogger(Logger.ROOT_LOGGER_NAME).iteratorForAppenders().forEachRemaining(appender -> {
+            if (appender instanceof LogWriter writer) {
+                writers.add(writer);
+            }
+        });
+        return writers;
     }
 
     private static void makePrivate(Path dir) throws IOException {
@@ -65,62 +92,48 @@ final class Logging {
         }
     }
 
-    private static LoggerContext context(TaskPilotConfig config) {
+    private static LoggerContext context() {
         if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
             throw new IllegalStateException("logback is not what logs");
         }
-        context.reset();
-        var level = Level.valueOf(config.log().level());
-        var others = level.isGreaterOrEqual(Level.INFO) ? Level.WARN : Level.INFO;
-        context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(others.isGreaterOrEqual(level) ? others : level);
-        context.getLogger("io.taskpilot").setLevel(level);
-        // Vert.x registers the gauges of a pool twice, and Micrometer warns at each start
-        context.getLogger("io.micrometer.core.instrument.MeterRegistry").setLevel(Level.ERROR);
         return context;
     }
 
-    private static void start(
-            LoggerContext context, OutputStreamAppender<ILoggingEvent> appender, Encoder<ILoggingEvent> encoder) {
-        appender.setContext(context);
-        appender.setEncoder(encoder);
-        appender.start();
-        context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(appender);
+    /** A person at a terminal has asked for none of these; a pipeline has. */
+    private void chooseDatasets(Format format) {
+        var json = format == Format.JSON;
+        var log = config.log();
+        LogLevels.tell(LogLevels.ACCESS, log.access() == null ? json : log.access());
+        LogLevels.tell(LogLevels.DECISION, log.decisions() == null ? json : log.decisions());
     }
 
-    private static Encoder<ILoggingEvent> encoder(LoggerContext context, TaskPilotConfig config, Format format) {
+    private void start(Format format, OutputStream out, @Nullable Level least) {
+        var writer = new LogWriter(encoder(format), out, redactor);
+        writer.setContext(context);
+        if (least != null) {
+            var filter = new ThresholdFilter();
+            filter.setLevel(least.levelStr);
+            filter.start();
+            writer.addFilter(filter);
+        }
+        writer.start();
+        context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(writer);
+    }
+
+    private Encoder<ILoggingEvent> encoder(Format format) {
         if (format == Format.JSON) {
-            return ecs(context, config);
+            var otel = config.telemetry().otel();
+            var json = new LoggingEventCompositeJsonEncoder();
+            json.setContext(context);
+            json.getProviders()
+                    .addProvider(new EcsFields(Service.of(Version.read().number(), config.environment(), otel)));
+            json.start();
+            return json;
         }
         var text = new PatternLayoutEncoder();
         text.setContext(context);
         text.setPattern(TEXT);
         text.start();
         return text;
-    }
-
-    /** Field names of the Elastic Common Schema, so that no pipeline has to rename them. */
-    private static Encoder<ILoggingEvent> ecs(LoggerContext context, TaskPilotConfig config) {
-        var names = new LogstashFieldNames();
-        names.setVersion("[ignore]");
-        names.setLevelValue("[ignore]");
-        names.setLevel("log.level");
-        names.setLogger("log.logger");
-        names.setThread("process.thread.name");
-        names.setStackTrace("error.stack_trace");
-        var json = new LogstashEncoder();
-        json.setContext(context);
-        json.setFieldNames(names);
-        json.setTimeZone("UTC");
-        json.setCustomFields(ApiClient.json(Map.of(
-                "ecs.version",
-                ECS_VERSION,
-                "service.name",
-                "taskpilot",
-                "service.version",
-                Version.read().number(),
-                "service.environment",
-                config.environment())));
-        json.start();
-        return json;
     }
 }

@@ -12,6 +12,7 @@ import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ChatModel;
+import io.taskpilot.engine.DecisionLines;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
 import io.taskpilot.engine.Guardrails;
@@ -21,6 +22,7 @@ import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunReader;
+import io.taskpilot.engine.RunSpans;
 import io.taskpilot.engine.SealCopies;
 import io.taskpilot.engine.Sealer;
 import io.taskpilot.engine.Tool;
@@ -43,6 +45,7 @@ import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PgSeals;
 import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.journal.Witness;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
@@ -56,6 +59,8 @@ import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Service;
+import io.taskpilot.telemetry.Tracing;
 import io.taskpilot.tool.ApprovalWebhook;
 import io.taskpilot.tool.ArgumentSchema;
 import io.taskpilot.tool.TaskTools;
@@ -143,11 +148,13 @@ public final class Server {
         var authentication = authentication(); // before anything is started: its file may be wrong
         var version = Version.read();
         var metrics = new Metrics(version.number(), version.revision());
+        var tracing = tracing(version, metrics);
+        var trace = tracing.root();
         var address = postgres();
         Migrations.migrate(address);
 
         ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
-        var vertx = vertx(metrics);
+        var vertx = vertx(metrics, tracing);
         closer.add("vertx", CLOSE, vertx::close);
         var blocking = new BlockingIo(vertx);
         closer.add("blocking-io", CLOSE, blocking::close);
@@ -164,8 +171,10 @@ public final class Server {
         signals.start();
         var decisions = config.decisions();
         var chainKey = decisions.chainKey();
+        var lease = new Lease();
+        var witness = new Witness(DecisionLines::write, run -> RunSpans.ended(trace, lease, run));
         var journal = new PgJournal(
-                database, decisions, signals::changed, Server::historyWentBack, metrics::journalCommitted);
+                database, decisions, signals::changed, Server::historyWentBack, metrics::journalCommitted, witness);
         metrics.journalPending(journal::pendingAppends);
         closer.add("journal", () -> {
             journal.close();
@@ -191,13 +200,14 @@ public final class Server {
                 around.apply(journal),
                 reader,
                 signals,
-                new Lease(),
+                lease,
                 agents,
                 guardrails,
                 policy,
                 tools,
                 ArgumentSchema::new,
-                metrics);
+                metrics,
+                trace);
         announce(vertx, lookups, database, metrics);
         if (config.roles().contains(Role.AGENTS)) {
             var sealer =
@@ -240,7 +250,8 @@ public final class Server {
                 policy,
                 health,
                 metrics,
-                version.number());
+                version.number(),
+                trace);
         closer.add("gateway", CLOSE, gateway::close);
         gateway.start(serves ? loops : 0).recover(this::portsInUse).await();
         var accept = sole ? Duration.ZERO : config.drain().accept(); // a sole server has nobody to accept for
@@ -268,6 +279,19 @@ public final class Server {
     private void use(String job, String engine) {
         engines.add("%-11s %s".formatted(job, engine));
         health.up(job, engine);
+    }
+
+    private Tracing tracing(Version version, Metrics metrics) {
+        var otel = config.telemetry().otel();
+        var service = Service.of(version.number(), config.environment(), otel);
+        var tracing = configured("", () -> Tracing.open(otel, service));
+        tracing.countLoss(metrics);
+        metrics.telemetryDropped("logs", "queue_full", Logging::dropped);
+        closer.add("tracing", () -> {
+            tracing.close(CLOSE);
+            return null;
+        });
+        return tracing;
     }
 
     /** The configured database, or the one that lives in the data directory. */
@@ -315,7 +339,7 @@ public final class Server {
         }
     }
 
-    private Vertx vertx(Metrics metrics) {
+    private Vertx vertx(Metrics metrics, Tracing tracing) {
         var labels = EnumSet.of(
                 Label.HTTP_METHOD,
                 Label.HTTP_CODE,
@@ -332,6 +356,7 @@ public final class Server {
                 .with(new VertxOptions().setMetricsOptions(options))
                 .withTransport(listeners.transport())
                 .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
+                .withTracer(tracing.ofVertx())
                 .build();
     }
 
@@ -549,6 +574,7 @@ public final class Server {
     /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */
     private static void historyWentBack(String detail) {
         log.error("the database lost committed history, stopping detail={}", detail);
+        Logging.flush();
         Runtime.getRuntime().halt(1); // no drain: it would act on what is not there
     }
 
