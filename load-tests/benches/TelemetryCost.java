@@ -21,6 +21,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * What all telemetry costs: two servers, one that exports every span over OTLP, writes every line as JSON to a pipe that
@@ -199,12 +200,17 @@ public final class TelemetryCost {
     private double rate(Server server, int callers, int seconds) throws Exception {
         var end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
         var finished = new AtomicLong();
+        var failure = new AtomicReference<RuntimeException>();
         var threads = new ArrayList<Thread>();
         for (var i = 0; i < callers; i++) {
             threads.add(daemon(() -> {
-                while (System.nanoTime() < end) {
-                    finish(server);
-                    finished.incrementAndGet();
+                try {
+                    while (System.nanoTime() < end) {
+                        finish(server);
+                        finished.incrementAndGet();
+                    }
+                } catch (IllegalStateException e) {
+                    failure.set(e);
                 }
             }));
         }
@@ -216,6 +222,9 @@ public final class TelemetryCost {
         }
         for (var thread : threads) {
             thread.join();
+        }
+        if (failure.get() != null) {
+            throw failure.get();
         }
         return finished.get() / ((System.nanoTime() - began) / 1e9);
     }

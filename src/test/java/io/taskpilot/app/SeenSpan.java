@@ -1,6 +1,5 @@
 package io.taskpilot.app;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.google.protobuf.ByteString;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.common.v1.AnyValue;
@@ -8,13 +7,10 @@ import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.opentelemetry.proto.trace.v1.Status;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.StreamSupport;
 
 /**
  * A span as a collector has it.
@@ -101,66 +97,5 @@ record SeenSpan(
                         .toString();
             default -> value.toString();
         };
-    }
-
-    /** Of a line that a collector's file exporter wrote (OTLP as JSON). */
-    static List<SeenSpan> of(JsonNode line) {
-        var spans = new ArrayList<SeenSpan>();
-        for (var resourceSpans : line.path("resourceSpans")) {
-            var resource = attributes(resourceSpans.path("resource").path("attributes"));
-            for (var scope : resourceSpans.path("scopeSpans")) {
-                scope.path("spans").forEach(span -> spans.add(of(span, resource)));
-            }
-        }
-        return spans;
-    }
-
-    private static SeenSpan of(JsonNode span, Map<String, String> resource) {
-        return new SeenSpan(
-                id(span.path("traceId").asText()),
-                id(span.path("spanId").asText()),
-                id(span.path("parentSpanId").asText()),
-                span.path("name").asText(),
-                kind(span.path("kind")),
-                attributes(span.path("attributes")),
-                StreamSupport.stream(span.path("links").spliterator(), false)
-                        .map(link -> id(link.path("spanId").asText()))
-                        .toList(),
-                span.path("status").path("code").asInt() == Status.StatusCode.STATUS_CODE_ERROR_VALUE,
-                span.path("status").path("message").asText(),
-                span.path("events").size(),
-                resource,
-                span.path("startTimeUnixNano").asLong(),
-                span.path("endTimeUnixNano").asLong());
-    }
-
-    /** Hex as OTLP's JSON has it; base64 as plain protobuf would. */
-    private static String id(String text) {
-        var isHex = text.matches("([0-9a-fA-F]{16}){0,2}");
-        return isHex
-                ? text.toLowerCase(Locale.ROOT)
-                : HexFormat.of().formatHex(Base64.getDecoder().decode(text));
-    }
-
-    private static String kind(JsonNode kind) {
-        var name = kind.isInt() ? String.valueOf(Span.SpanKind.forNumber(kind.asInt())) : kind.asText();
-        return name.replace("SPAN_KIND_", "");
-    }
-
-    private static Map<String, String> attributes(JsonNode pairs) {
-        var attributes = new TreeMap<String, String>();
-        for (var pair : pairs) {
-            var value = pair.path("value");
-            attributes.put(
-                    pair.path("key").asText(),
-                    value.has("arrayValue")
-                            ? value.toString()
-                            : value.path(only(value)).asText());
-        }
-        return attributes;
-    }
-
-    private static String only(JsonNode value) {
-        return value.fieldNames().hasNext() ? value.fieldNames().next() : "";
     }
 }

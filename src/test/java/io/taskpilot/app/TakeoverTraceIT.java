@@ -4,47 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.journal.TestPostgres;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BiConsumer;
-import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * The trace of a run whose node is killed: whole all the same. Also through a collector of whoever has one: it listens
- * at {@code TASKPILOT_TEST_OTLP_ENDPOINT}, and its file exporter writes to {@code TASKPILOT_TEST_OTLP_FILE}.
- */
+/** The trace of a run whose node is killed: whole all the same. {@link RunTraceIT} has it through a collector. */
 class TakeoverTraceIT {
-    private static final String ENDPOINT = "TASKPILOT_TEST_OTLP_ENDPOINT";
-    private static final String FILE = "TASKPILOT_TEST_OTLP_FILE";
-    private static final long PATIENCE_SECONDS = 120;
-
     @TempDir
     Path directory;
-
-    @FunctionalInterface
-    private interface Collected {
-        SeenTrace trace(String traceId, Predicate<SeenTrace> whole);
-    }
 
     @Test
     void theTraceOfARunWhoseNodeIsKilledIsWhole() throws Exception {
         try (var collector = new OtlpReceiver()) {
-            var trace = takeOver(collector.settings("grpc"), collector::trace, (first, traceId) -> {
-                collector.trace(traceId, seen -> seen.has("plan")); // what has ended is out before the power goes
-                first.kill();
-            });
+            var trace = takeOver(collector);
 
             assertWhole(trace);
             assertThat(trace.one("invoke_workflow taskpilot").attribute("taskpilot.run.attempt"))
@@ -55,26 +29,10 @@ class TakeoverTraceIT {
         }
     }
 
-    /** The node is told to stop, so that it sends what it has; tail sampling may keep what takes over 5 s, as this does. */
-    @Test
-    @EnabledIfEnvironmentVariable(named = ENDPOINT, matches = ".+")
-    void theTraceOfARunWhoseNodeStopsIsWholeBehindACollector() throws Exception {
-        var settings = Map.of("OTEL_EXPORTER_OTLP_ENDPOINT", System.getenv(ENDPOINT));
-
-        var trace = takeOver(settings, TakeoverTraceIT::exported, (first, traceId) -> first.stop());
-
-        assertWhole(trace);
-        var reviews = trace.all("invoke_agent ReviewerAgent");
-        assertThat(reviews.get(0).attribute("taskpilot.run.suspended")).isEqualTo("released");
-        assertThat(reviews.get(1).attribute("taskpilot.run.resumed")).isEqualTo("released");
-    }
-
-    private SeenTrace takeOver(Map<String, String> exporter, Collected collected, BiConsumer<ServerProcess, String> end)
-            throws Exception {
-        var settings = new HashMap<>(exporter);
+    private SeenTrace takeOver(OtlpReceiver collector) throws Exception {
+        var settings = new HashMap<>(collector.settings("grpc"));
         settings.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
-        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "2s");
-        settings.put("TASKPILOT_DRAIN_ACCEPT", "0s");
+        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "1s");
         settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=first");
         try (var first = ServerProcess.start(directory.resolve("first"), settings)) {
             settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=second");
@@ -85,10 +43,11 @@ class TakeoverTraceIT {
                         answer.headers().firstValue("traceparent").orElseThrow().substring(3, 35);
                 var runId = ApiUser.JSON.readTree(answer.body()).path("id").asText();
                 first.user().follow(runId, 0, event -> isStart(event, "ReviewerAgent"));
-                end.accept(first, traceId);
+                collector.trace(traceId, seen -> seen.has("plan")); // what has ended is out before the power goes
+                first.kill();
 
                 second.user().events(runId);
-                return collected.trace(
+                return collector.trace(
                         traceId,
                         seen -> seen.has("invoke_workflow taskpilot")
                                 && seen.has("execute_tool create_task")
@@ -120,37 +79,5 @@ class TakeoverTraceIT {
         assertThat(trace.children(reviews.get(1).spanId()).stream().map(SeenSpan::name))
                 .containsExactly("chat offline", "check_guardrails output");
         assertThat(trace.orphans("")).isEmpty();
-    }
-
-    /** What the collector has written of a trace. */
-    private static SeenTrace exported(String traceId, Predicate<SeenTrace> whole) {
-        var end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (true) {
-            var trace = new SeenTrace(written().stream()
-                    .filter(span -> span.traceId().equals(traceId))
-                    .toList());
-            if (whole.test(trace)) {
-                return trace;
-            }
-            if (System.nanoTime() - end > 0) {
-                throw new AssertionError("not what was awaited of trace %s:\n%s".formatted(traceId, trace.tree()));
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
-        }
-    }
-
-    private static List<SeenSpan> written() {
-        var spans = new ArrayList<SeenSpan>();
-        try {
-            var file = Path.of(System.getenv(FILE));
-            for (var line : Files.exists(file) ? Files.readAllLines(file) : List.<String>of()) {
-                if (line.endsWith("}")) { // the last one may be half written
-                    spans.addAll(SeenSpan.of(ApiUser.JSON.readTree(line)));
-                }
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return spans;
     }
 }
