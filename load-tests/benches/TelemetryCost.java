@@ -1,5 +1,6 @@
 import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.journal.LocalPostgres;
+import io.taskpilot.journal.PostgresAddress;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +13,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -82,12 +85,22 @@ public final class TelemetryCost {
         }
     }
 
-    private static String database(io.taskpilot.journal.PostgresAddress admin, String name) throws Exception {
-        try (var connection = java.sql.DriverManager.getConnection(admin.jdbcUrl(), admin.jdbcProperties());
+    private static String database(PostgresAddress admin, String name) throws SQLException {
+        var url = "jdbc:postgresql://%s:%d/%s".formatted(admin.host(), admin.port(), admin.database());
+        try (var connection =
+                        DriverManager.getConnection(url, admin.user(), admin.password().value());
                 var statement = connection.createStatement()) {
             statement.execute("create database telemetry_" + name);
         }
-        return admin.withDatabase("telemetry_" + name).url().value();
+        return new PostgresAddress(
+                        admin.host(),
+                        admin.port(),
+                        "telemetry_" + name,
+                        admin.user(),
+                        admin.password(),
+                        admin.parameters())
+                .url()
+                .value();
     }
 
     private static Map<String, String> on(HttpServer collector) {
