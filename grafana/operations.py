@@ -55,9 +55,9 @@ def gateway():
             ),
             graph(
                 "Size of requests",
-                "Mean, by route.",
+                "Mean, by method.",
                 "bytes",
-                q(mean(HTTP + "request_bytes", "by (route) "), "{{route}}"),
+                q(mean(HTTP + "request_bytes", "by (method) "), "{{method}}"),
             ),
             graph(
                 "Size of answers",
@@ -159,16 +159,16 @@ def runtime():
                 q(mean("vertx_pool_queue_time_seconds", "by (pool_type, pool_name) "), "{{pool_type}} {{pool_name}}"),
             ),
             graph(
-                "HTTP clients: requests waiting",
-                "For a connection to a model, OPA, guardrails or webhooks.",
+                "HTTP clients: requests under way",
+                "To a model, OPA, guardrails, webhooks or a store.",
                 "none",
-                q(gauge("vertx_http_client_queue_pending", by=each), "{{instance}}"),
+                q(gauge("vertx_http_client_active_requests", by="by (client_name) "), "{{client_name}}"),
             ),
             graph(
                 "HTTP clients: time to an answer",
-                "Mean, by status.",
+                "Mean, by whom is asked and the status.",
                 "s",
-                q(mean("vertx_http_client_response_time_seconds", "by (code) "), "{{code}}"),
+                q(mean("vertx_http_client_response_time_seconds", "by (client_name, code) "), "{{client_name}} {{code}}"),
             ),
         ),
         row(
