@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import io.taskpilot.config.Secret;
 import io.taskpilot.gateway.ApiKeys;
 import java.io.IOException;
@@ -14,10 +15,15 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,18 +35,58 @@ class ProvisionTest {
     private Path dir;
 
     private final ConcurrentMap<String, ObjectNode> stored = new ConcurrentHashMap<>();
-    private HttpServer api;
+    private HttpsServer api;
     private CommandRun command;
 
     @BeforeEach
-    void start() throws IOException {
+    void start() throws Exception {
         command = new CommandRun(dir);
         Files.writeString(dir.resolve("token"), "the-token\n");
         Files.writeString(dir.resolve("namespace"), "demo");
-        Files.writeString(dir.resolve("ca.crt"), "");
-        api = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        api = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        api.setHttpsConfigurator(new HttpsConfigurator(certified()));
         api.createContext("/api/v1/namespaces/demo/secrets", this::answer);
         api.start();
+    }
+
+    /** A certificate of its own, as a cluster has it; its authority is in ca.crt. */
+    private SSLContext certified() throws Exception {
+        keytool(
+                "-genkeypair",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=kubernetes",
+                "-ext",
+                "san=ip:127.0.0.1",
+                "-storetype",
+                "PKCS12");
+        keytool("-exportcert", "-rfc", "-file", dir.resolve("ca.crt").toString());
+        var store = KeyStore.getInstance("PKCS12");
+        try (var in = Files.newInputStream(dir.resolve("keys.p12"))) {
+            store.load(in, "password".toCharArray());
+        }
+        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(store, "password".toCharArray());
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys.getKeyManagers(), null, null);
+        return context;
+    }
+
+    private void keytool(String... arguments) throws Exception {
+        var command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-alias",
+                "server",
+                "-keystore",
+                dir.resolve("keys.p12").toString(),
+                "-storepass",
+                "password"));
+        command.addAll(1, List.of(arguments[0]));
+        command.addAll(List.of(arguments).subList(1, arguments.length));
+        var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        var said = new String(process.getInputStream().readAllBytes(), UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
     }
 
     @AfterEach
@@ -97,6 +143,17 @@ class ProvisionTest {
     }
 
     @Test
+    void anApiThatIsNotTheClustersIsNotBelieved() throws Exception {
+        Files.writeString(dir.resolve("ca.crt"), "");
+
+        var end = provision();
+
+        assertThat(end.code()).isEqualTo(ExitCode.FAILURE);
+        assertThat(end.err()).contains("the Kubernetes API does not answer (SSLHandshakeException)");
+        assertThat(stored).isEmpty();
+    }
+
+    @Test
     void outsideOfAPodItSaysSo() {
         var end = command.run("keys", "provision", "--secret", "x", "--credentials", dir.toString());
 
@@ -114,7 +171,7 @@ class ProvisionTest {
     }
 
     private String url() {
-        return "http://127.0.0.1:" + api.getAddress().getPort();
+        return "https://127.0.0.1:" + api.getAddress().getPort();
     }
 
     private String value(String key) {
