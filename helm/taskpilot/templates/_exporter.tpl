@@ -1,9 +1,10 @@
-{{/* otel/metrics-exporter.yaml without what is not in the pod. The server of NeMo Guardrails 0.24 has no metrics: none of its is scraped. */}}
+{{/* otel/metrics-exporter.yaml without what is not in the pod: its scrapes would always fail. */}}
 {{- define "taskpilot.exporterConfig" -}}
 {{- $config := .Files.Get "files/otel/metrics-exporter.yaml" | fromYaml -}}
 {{- $forward := include "taskpilot.otlpEndpoint" . -}}
 {{- $here := list "taskpilot" "metrics-exporter" -}}
 {{- if eq .Values.opa.mode "sidecar" }}{{ $here = append $here "opa" }}{{ end -}}
+{{- if eq .Values.guardrails.mode "sidecar" }}{{ $here = append $here "guardrails" }}{{ end -}}
 {{- $scrapes := list -}}
 {{- range $config.receivers.prometheus.config.scrape_configs -}}
 {{- if has .job_name $here }}{{ $scrapes = append $scrapes . }}{{ end -}}

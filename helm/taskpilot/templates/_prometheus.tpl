@@ -3,9 +3,9 @@
 {{- $config := .Files.Get "files/prometheus/prometheus.yml" | fromYaml -}}
 {{- $release := include "taskpilot.release" . -}}
 {{- $observability := .Values.observability -}}
-{{- /* The server of NeMo Guardrails 0.24 has no metrics. */ -}}
-{{- $away := list "guardrails" -}}
+{{- $away := list -}}
 {{- if ne .Values.opa.mode "service" }}{{ $away = append $away "opa" }}{{ end -}}
+{{- if ne .Values.guardrails.mode "service" }}{{ $away = append $away "guardrails" }}{{ end -}}
 {{- range $part := list "jaeger" "grafana" "alertmanager" "tempo" -}}
 {{- if not (dig $part "enabled" (ne $part "tempo") $observability) }}{{ $away = append $away $part }}{{ end -}}
 {{- end -}}
@@ -26,6 +26,8 @@
 {{- end -}}
 {{- else if eq .job_name "opa" -}}
 {{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-opa" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8282 }}{{ end -}}
+{{- else if eq .job_name "guardrails" -}}
+{{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-guardrails" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8010 }}{{ end -}}
 {{- end -}}
 {{- $jobs = append $jobs $job -}}
 {{- end -}}

@@ -118,7 +118,7 @@ class ChartPodTest {
 
     @Test
     void theExporterScrapesWhatIsInThePodAndNothingElse() {
-        assertThat(scraped(Chart.plain())).contains("taskpilot", "opa", "metrics-exporter");
+        assertThat(scraped(Chart.plain())).contains("taskpilot", "opa", "guardrails", "metrics-exporter");
         assertThat(scraped(Chart.plain().values("{opa: {mode: service}, guardrails: {mode: embedded}}")))
                 .containsExactly("taskpilot", "metrics-exporter");
     }

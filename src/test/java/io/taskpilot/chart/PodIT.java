@@ -14,11 +14,14 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -132,7 +135,8 @@ class PodIT {
         var text = "";
         for (var tries = 0; tries < 300; tries++) {
             text = processes.text(9464, "/metrics");
-            if (text.contains("taskpilot_build_info") && text.contains("job=\"opa\"")) {
+            if (Stream.of("taskpilot_build_info", "job=\"opa\"", "job=\"guardrails\"")
+                    .allMatch(text::contains)) {
                 break;
             }
             TimeUnit.MILLISECONDS.sleep(200);
@@ -143,6 +147,7 @@ class PodIT {
                 .allMatch(line -> line.contains("job=\"taskpilot\"") && line.contains("instance=\"taskpilot-0\""));
         assertThat(text.lines().filter(line -> line.startsWith("http_request_duration_seconds_count")))
                 .anyMatch(line -> line.contains("job=\"opa\"") && line.contains("instance=\"taskpilot-0\""));
+        assertThat(text).as("the guardrails' own").containsPattern("\n[a-z_]+_count[{][^}]*job=\"guardrails\"");
         assertThat(text.lines().filter(line -> line.startsWith("up{")))
                 .as("what alerts ask for")
                 .anyMatch(line -> line.contains("job=\"taskpilot\"") && line.endsWith(" 1"));
@@ -181,7 +186,7 @@ class PodIT {
         return key;
     }
 
-    private static Map<String, List<String>> programs() throws IOException {
+    private static Map<String, List<String>> programs() throws Exception {
         var programs = new HashMap<String, List<String>>();
         programs.put("taskpilot", List.of(java(), "-jar", jar()));
         programs.put("migrate", List.of(java(), "-jar", jar()));
@@ -190,9 +195,17 @@ class PodIT {
         programs.put(
                 "guardrails",
                 List.of(
-                        tool("NEMO_GUARDRAILS", "taskpilot-guardrails/*/bin/python"),
+                        tool("NEMO_GUARDRAILS", "taskpilot-guardrails/" + requirements() + "/bin/python"),
                         Path.of("docker/guardrails/serve.py").toAbsolutePath().toString()));
         return programs;
+    }
+
+    /** By which {@code scripts/guardrails-server} names what it installs. */
+    private static String requirements() throws Exception {
+        var file = Files.readAllBytes(Path.of("docker/guardrails/requirements.txt"));
+        return HexFormat.of()
+                .formatHex(MessageDigest.getInstance("SHA-256").digest(file))
+                .substring(0, 16);
     }
 
     private static String java() {
