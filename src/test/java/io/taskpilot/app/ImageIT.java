@@ -7,7 +7,9 @@ import io.taskpilot.journal.TestPostgres;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The steps of {@code docker/Dockerfile} and the promises of the image, without Docker: {@code scripts/rehearse-image}. */
@@ -16,6 +18,7 @@ class ImageIT {
     Path directory;
 
     @Test
+    @Timeout(value = 20, unit = TimeUnit.MINUTES) // it builds the server
     void theImageStartsFromItsCacheWithoutRightsAndStopsOnSigterm() throws Exception {
         assumeTrue("root".equals(System.getProperty("user.name")), "only root may make a file system of its own");
         try (var jdks = Files.list(Path.of("/usr/lib/jvm"))) {

@@ -131,7 +131,7 @@ class StackIT {
                 .containsPattern("(?m)^s3.secretKey +\\*{3} +a flag$");
     }
 
-    private Map<String, String> settings(OpaProcess opa, Redis redis) throws IOException {
+    private Map<String, String> settings(OpaProcess opa, Redis redis) throws Exception {
         var server = secrets.resolve("taskpilot");
         // Services by name become services on loopback, and PostgreSQL the one of the tests.
         Files.writeString(
@@ -142,11 +142,7 @@ class StackIT {
         assertThat(settings).containsEntry("TASKPILOT_OPA_URL", "http://opa:8181");
         assertThat(settings).containsEntry("TASKPILOT_GUARDRAILS_URL", "http://guardrails:8000");
         settings.put("TASKPILOT_OPA_URL", opa.url().toString());
-        try {
-            settings.put("TASKPILOT_GUARDRAILS_URL", RealNemo.shared().toString());
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
-        }
+        settings.put("TASKPILOT_GUARDRAILS_URL", RealNemo.shared().toString());
         settings.put("TASKPILOT_POLICY_TIMEOUT", "5s"); // a busy machine is no outage
         settings.put("TASKPILOT_GUARDRAILS_TIMEOUT", "20s");
         settings.put("TASKPILOT_AUTH_MODE", "keys"); // as the image says
