@@ -13,7 +13,8 @@ FEWEST = 5  # bad events in the long window: one failed run at night is 100% of 
 HTTP = "vertx_http_server_response_time_seconds_count"
 RUNS = "taskpilot_workflow_completed_total"
 DURATION = "taskpilot_workflow_duration_seconds"
-DECISIONS = "taskpilot_decision_logs_total"
+POLICY = "taskpilot_policy_evaluation_seconds_count"
+RAILS = "taskpilot_guardrail_check_seconds_count"
 FIRST = "taskpilot_stream_first_event_seconds"
 
 
@@ -53,9 +54,9 @@ SLOS = [
     Slo(
         "policy-and-guardrail-evaluation",
         0.999,
-        f'sum(rate({DECISIONS}{{{JOB},result="error"}}[W]))',
-        f"sum(rate({DECISIONS}{{{JOB}}}[W]))",
-        "policy and guardrail decisions are errors",
+        f'sum(rate({POLICY}{{{JOB},outcome="error"}}[W]) or rate({RAILS}{{{JOB},outcome="error"}}[W]))',
+        f"sum(rate({POLICY}{{{JOB}}}[W]) or rate({RAILS}{{{JOB}}}[W]))",
+        "questions to policy and guardrails get no verdict",
     ),
     Slo(
         "stream-first-event",

@@ -78,12 +78,21 @@ public final class Dispatcher {
                 "tenant", run.request().tenant(),
                 "tools", List.copyOf(tools.keySet()),
                 "environment", settings.environment());
+        var began = System.nanoTime();
         return patiently(false, call, limited -> policy.offered(input, limited))
+                .onFailure(cause -> unanswered(call, cause, began))
                 .map(names -> names.stream()
                         .filter(tools::containsKey)
                         .distinct()
                         .map(name -> tool(name).spec())
                         .toList());
+    }
+
+    /** No row of the decision log has it, as there is no call yet that it is about; the run ends of it all the same. */
+    private void unanswered(CallContext call, Throwable cause, long began) {
+        if (!call.isAborted()) {
+            metrics.decided(noVerdict(cause), (System.nanoTime() - began) / 1e6);
+        }
     }
 
     /** Policy's answer on each call, all asked at once; the lack of one is an answer too. Fails only when aborted. */
