@@ -90,9 +90,10 @@ def gateway():
             ),
             graph(
                 "Events dropped",
-                "Read for a stream whose reader did not read; it gets them when it comes back.",
+                "event: read for a stream whose reader did not read; it gets them when it comes back. text: of an answer that is "
+                "being written, for a reader who does not keep up; the answer has it.",
                 "cps",
-                q(rate("taskpilot_stream_dropped_events_total", by="by (transport) "), "{{transport}}"),
+                q(rate("taskpilot_stream_dropped_events_total", by="by (transport, kind) "), "{{transport}} {{kind}}"),
             ),
             graph(
                 "Connections",

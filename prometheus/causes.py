@@ -187,7 +187,7 @@ def runs():
         "streams",
         "warning",
         "10m",
-        f"sum by (instance, transport) (rate(taskpilot_stream_dropped_events_total{{{JOB}}}[5m])) > 1",
+        f'sum by (instance, transport) (rate(taskpilot_stream_dropped_events_total{{{JOB},kind="event"}}[5m])) > 1',
         "Streams of {{ $labels.instance }} drop events ({{ $labels.transport }})",
         "{{ $value | humanize }} events a second were read for streams whose reader does not read.",
     )

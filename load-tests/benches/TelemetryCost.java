@@ -87,8 +87,8 @@ public final class TelemetryCost {
 
     private static String database(PostgresAddress admin, String name) throws SQLException {
         var url = "jdbc:postgresql://%s:%d/%s".formatted(admin.host(), admin.port(), admin.database());
-        try (var connection =
-                        DriverManager.getConnection(url, admin.user(), admin.password().value());
+        try (var connection = DriverManager.getConnection(
+                        url, admin.user(), admin.password().value());
                 var statement = connection.createStatement()) {
             statement.execute("create database telemetry_" + name);
         }
@@ -105,7 +105,8 @@ public final class TelemetryCost {
 
     private static Map<String, String> on(HttpServer collector) {
         return Map.of(
-                "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:" + collector.getAddress().getPort(),
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                        "http://127.0.0.1:" + collector.getAddress().getPort(),
                 "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
                 "TASKPILOT_LOG_FORMAT", "json");
     }
@@ -195,7 +196,8 @@ public final class TelemetryCost {
             for (var server : order) {
                 var rate = rate(server, callers, seconds);
                 if (turn >= 0) {
-                    rates.computeIfAbsent(server.name(), unused -> new ArrayList<>()).add(rate);
+                    rates.computeIfAbsent(server.name(), unused -> new ArrayList<>())
+                            .add(rate);
                     System.out.printf("turn %d: %-3s %.1f runs/s%n", turn + 1, server.name(), rate);
                 }
             }

@@ -52,6 +52,7 @@ final class Cli {
                 .addSubcommand(new CommandLine(new ConfigCommand())
                         .addSubcommand(new ConfigCommand.Print(shell))
                         .addSubcommand(new ConfigCommand.Describe(shell)))
+                .addSubcommand(new CommandLine(new MetricsCommand()).addSubcommand(new MetricsCommand.Describe(shell)))
                 .addSubcommand(new HealthCommand(shell))
                 .addSubcommand(new LogLevelCommand(shell))
                 .addSubcommand(new SleepCommand());

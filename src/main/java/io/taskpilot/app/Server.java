@@ -1,6 +1,5 @@
 package io.taskpilot.app;
 
-import io.micrometer.core.instrument.config.MeterFilter;
 import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
@@ -11,6 +10,7 @@ import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.Archivist;
+import io.taskpilot.engine.Census;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.DecisionLines;
 import io.taskpilot.engine.Engine;
@@ -21,6 +21,7 @@ import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
 import io.taskpilot.engine.NodeSignals;
 import io.taskpilot.engine.PolicyEngine;
+import io.taskpilot.engine.RunMetrics;
 import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.RunSpans;
 import io.taskpilot.engine.SealCopies;
@@ -40,12 +41,14 @@ import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
 import io.taskpilot.journal.NotifyTransport;
 import io.taskpilot.journal.PgAnnouncements;
+import io.taskpilot.journal.PgCensus;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PgSeals;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.Witness;
+import io.taskpilot.llm.MeteredModel;
 import io.taskpilot.llm.ModelCatalog;
 import io.taskpilot.llm.OfflineModel;
 import io.taskpilot.llm.OpenAiModel;
@@ -57,6 +60,7 @@ import io.taskpilot.policy.ShadowedPolicy;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.telemetry.CurrentSpan;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
 import io.taskpilot.telemetry.Service;
@@ -68,18 +72,15 @@ import io.taskpilot.tool.WebhookTool;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.PoolOptions;
-import io.vertx.micrometer.Label;
-import io.vertx.micrometer.MetricsDomain;
-import io.vertx.micrometer.MicrometerMetricsFactory;
-import io.vertx.micrometer.MicrometerMetricsOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumSet;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -95,10 +96,12 @@ import org.slf4j.LoggerFactory;
 public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
     private static final Duration CLOSE = Duration.ofSeconds(5);
+    private static final String OPENAI = "openai"; // in prices, metrics and journals
     private static final int OPA_CONNECTIONS = 32;
     private static final int OPA_WAITING = 4_096;
     private static final Duration WARM_UP = Duration.ofSeconds(2);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
+    private static final Duration CENSUS = Duration.ofSeconds(5);
     private static final int OWN_THREADS =
             4; // for what may hang: names that nobody resolves, a file server that is gone
     private static final Sealer.Settings SEALING = new Sealer.Settings(Duration.ofMinutes(15), Duration.ofMinutes(5));
@@ -147,7 +150,11 @@ public final class Server {
     private void open() throws IOException {
         var authentication = authentication(); // before anything is started: its file may be wrong
         var version = Version.read();
-        var metrics = new Metrics(version.number(), version.revision());
+        var metrics = new Metrics(
+                version.number(),
+                version.revision(),
+                new CurrentSpan(),
+                config.telemetry().genai());
         var tracing = tracing(version, metrics);
         var trace = tracing.root();
         var address = postgres();
@@ -162,7 +169,6 @@ public final class Server {
         closer.add("lookups", CLOSE, lookups::close);
         var archiving = new BlockingIo(vertx, "archive", OWN_THREADS);
         closer.add("archive", CLOSE, archiving::close);
-        metrics.registry().config().meterFilter(MeterFilter.replaceTagValues("route", Server::lastRoute));
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
@@ -172,16 +178,19 @@ public final class Server {
         var decisions = config.decisions();
         var chainKey = decisions.chainKey();
         var lease = new Lease();
-        var witness = new Witness(DecisionLines::write, run -> RunSpans.ended(trace, lease, run));
+        var witness = new Witness(DecisionLines::write, run -> {
+            RunSpans.ended(trace, lease, run);
+            RunMetrics.ended(metrics.workflows(), lease, run);
+        });
         var journal = new PgJournal(
-                database, decisions, signals::changed, Server::historyWentBack, metrics::journalCommitted, witness);
-        metrics.journalPending(journal::pendingAppends);
+                database, decisions, signals::changed, Server::historyWentBack, metrics.stores()::committed, witness);
+        metrics.stores().pending(journal::pendingAppends);
         closer.add("journal", () -> {
             journal.close();
             return null;
         });
         var objects = objects(vertx, archiving, metrics);
-        var archive = new TraceArchive(objects, archiving, metrics);
+        var archive = new TraceArchive(objects, archiving, metrics.stores());
         var sole = config.postgres().url() == null;
         var lasting = sole || config.s3().url() != null;
         var copies = new SealCopies(objects, archiving, lasting);
@@ -210,8 +219,8 @@ public final class Server {
                 trace);
         announce(vertx, lookups, database, metrics);
         if (config.roles().contains(Role.AGENTS)) {
-            var sealer =
-                    new Sealer(new PgSeals(database, chainKey, copies.storeName()), copies, SEALING, health, metrics);
+            var sealer = new Sealer(
+                    new PgSeals(database, chainKey, copies.storeName()), copies, SEALING, health, metrics.stores());
             vertx.deployVerticle(sealer)
                     .onSuccess(id -> closer.add("sealer", CLOSE, () -> vertx.undeploy(id)))
                     .await();
@@ -221,9 +230,12 @@ public final class Server {
             var at = config.archive();
             var settings =
                     new Archivist.Settings(at.after(), at.every(), retention.journal(), retention.archive(), lasting);
-            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics);
+            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics.stores());
             vertx.deployVerticle(archivist)
                     .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
+                    .await();
+            vertx.deployVerticle(new Census(new PgCensus(database), CENSUS, metrics))
+                    .onSuccess(id -> closer.add("census", CLOSE, () -> vertx.undeploy(id)))
                     .await();
         }
         var loops = Runtime.getRuntime().availableProcessors();
@@ -271,7 +283,7 @@ public final class Server {
         new DatabaseWatch(vertx, database, health).start();
         health.states().keySet().stream()
                 .filter(name -> !NO_DEPENDENCY.contains(name))
-                .forEach(name -> metrics.dependency(name, health));
+                .forEach(name -> metrics.dependencies().shown(name, health));
         health.started();
     }
 
@@ -317,12 +329,12 @@ public final class Server {
     private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
         var redis = config.redis().url();
         if (redis == null) {
-            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics, heard -> {});
+            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics.signals(), heard -> {});
         }
         engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
         health.optional("redis");
         health.down("redis", "not connected yet");
-        return new NodeSignals(vertx, transport(vertx, redis), metrics, heard -> {
+        return new NodeSignals(vertx, transport(vertx, redis), metrics.signals(), heard -> {
             if (heard) {
                 health.up("redis", "answers");
             } else {
@@ -340,22 +352,10 @@ public final class Server {
     }
 
     private Vertx vertx(Metrics metrics, Tracing tracing) {
-        var labels = EnumSet.of(
-                Label.HTTP_METHOD,
-                Label.HTTP_CODE,
-                Label.HTTP_ROUTE,
-                Label.POOL_TYPE,
-                Label.POOL_NAME,
-                Label.NAMESPACE);
-        var options = new MicrometerMetricsOptions()
-                .setEnabled(true)
-                .setLabels(labels)
-                .addDisabledMetricsCategory(
-                        MetricsDomain.NET_CLIENT.toCategory()); // PostgreSQL's: each pool has its own
         return Vertx.builder()
-                .with(new VertxOptions().setMetricsOptions(options))
+                .with(new VertxOptions().setMetricsOptions(metrics.vertx().options()))
                 .withTransport(listeners.transport())
-                .withMetrics(new MicrometerMetricsFactory(metrics.registry()))
+                .withMetrics(metrics.vertx().factory())
                 .withTracer(tracing.ofVertx())
                 .build();
     }
@@ -384,13 +384,13 @@ public final class Server {
             log.info("scopes alone decide who may call what setting=policy.ingress=none");
             return Ingress.off();
         }
-        var chain = journal.ingressChain(metrics::ingressCommitted);
+        var chain = journal.ingressChain(metrics.governance()::ingressCommitted);
         closer.add("ingress-chain", () -> {
             chain.close();
             return null;
         });
         var keys = config.auth().mode() == TaskPilotConfig.Auth.Mode.KEYS;
-        return Ingress.enforce(policy, chain, keys, config.environment(), metrics);
+        return Ingress.enforce(policy, chain, keys, config.environment(), metrics.governance());
     }
 
     /** The policy itself, or beside it the one on trial. */
@@ -409,7 +409,8 @@ public final class Server {
 
     private OpaServerEngine opa(Vertx vertx, URI url, Metrics metrics) {
         var pool = new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS).setMaxWaitQueueSize(OPA_WAITING);
-        var http = vertx.createHttpClient(pool);
+        var http = vertx.createHttpClient(new HttpClientOptions().setMetricsName("opa"), pool);
+        namePool(metrics, url, "opa");
         var engine = new OpaServerEngine(vertx, http, url, config.policy().timeout(), health, metrics);
         closer.add("opa", CLOSE, () -> {
             engine.close();
@@ -459,6 +460,7 @@ public final class Server {
         var pure = EmbeddedGuardrails.understands(directory);
         var nemo = new NemoGuardrails(vertx, url, config.guardrails().timeout(), pure, health, metrics);
         closer.add("guardrails", CLOSE, nemo::close);
+        namePool(metrics, url, "guardrails");
         use("guardrails", "NeMo Guardrails server at " + url.getAuthority());
         nemo.start().await();
         return nemo;
@@ -496,7 +498,7 @@ public final class Server {
         var sender = configured(
                 "approvals.webhook.", () -> new ApprovalWebhook(vertx, lookups, webhook, config.decisions()));
         closer.add("approval-webhook", CLOSE, sender::close);
-        var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics);
+        var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics.approvals());
         var id = vertx.deployVerticle(announcer).await();
         closer.add("announcer", CLOSE, () -> vertx.undeploy(id));
     }
@@ -507,14 +509,15 @@ public final class Server {
         if (url == null) {
             var files = config.dataDir().resolve("objects").toAbsolutePath();
             use("objects", "files in " + files);
-            return new WatchedStore(new FileObjects(files, blocking), health, metrics, "files in " + files);
+            return new WatchedStore(
+                    new FileObjects(files, blocking), health, metrics.dependencies(), "files in " + files);
         }
         var engine =
                 "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
         use("objects", engine);
         var store = new S3Objects(vertx, blocking, config.s3());
         closer.add("objects", CLOSE, store::close);
-        return new WatchedStore(store, health, metrics, engine);
+        return new WatchedStore(store, health, metrics.dependencies(), engine);
     }
 
     private ConfiguredAgents agents(Vertx vertx, List<Tool> tools, Metrics metrics) {
@@ -526,29 +529,41 @@ public final class Server {
         if (!problems.isEmpty()) {
             throw new ConfigException(problems);
         }
+        metrics.nameTools(known);
+        metrics.nameModels(models(definitions.values()));
         return new ConfiguredAgents(
                 definitions, model(vertx, catalog, metrics), config.llm().model());
+    }
+
+    /** Those that anybody asks for. */
+    private Set<String> models(Collection<AgentDefinition> definitions) {
+        var replaced = config.llm().model();
+        return replaced == null
+                ? definitions.stream().map(AgentDefinition::model).collect(Collectors.toSet())
+                : Set.of(replaced);
     }
 
     private ChatModel model(Vertx vertx, ModelCatalog catalog, Metrics metrics) {
         var llm = config.llm();
         if (isOffline(llm)) {
             use("llm", "offline: deterministic, for demos, tests and load tests; it does not think");
-            return new OfflineModel(
+            var offline = new OfflineModel(
                     vertx, llm.offline().latency(), llm.offline().failureRate(), catalog);
+            return new MeteredModel(offline, OfflineModel.NAME, metrics.models());
         }
         var endpoint = llm.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : llm.baseUrl();
         var engine = "OpenAI-compatible at " + endpoint.getHost();
         use("llm", engine);
-        var settings = new OpenAiModel.Settings("openai", endpoint, llm.apiKey(), llm.concurrency(), true);
-        var model = new OpenAiModel(vertx, settings, catalog);
-        var probed = new OpenAiModel(vertx, settings.alone(), catalog);
+        namePool(metrics, endpoint, "llm");
+        var settings = new OpenAiModel.Settings(OPENAI, endpoint, llm.apiKey(), llm.concurrency(), true);
+        var model = new OpenAiModel(vertx, settings, catalog, metrics.models());
+        var probed = new OpenAiModel(vertx, settings.alone(), catalog, metrics.models());
         var watched = new WatchedModel(vertx, model, probed, llm.timeout(), engine, health, metrics);
         closer.add("llm", CLOSE, () -> {
             watched.close();
             return Future.join(model.close(), probed.close()).mapEmpty();
         });
-        return watched;
+        return new MeteredModel(watched, OPENAI, metrics.models());
     }
 
     private static boolean isOffline(TaskPilotConfig.Llm llm) {
@@ -557,7 +572,16 @@ public final class Server {
                 : llm.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
     }
 
+    private static void namePool(Metrics metrics, URI server, String name) {
+        var port = server.getPort() >= 0 ? server.getPort() : "https".equals(server.getScheme()) ? 443 : 80;
+        metrics.vertx().namePool(server.getHost(), port, name);
+    }
+
     private Authentication authentication() {
+        return callers().withMetricsToken(config.auth().metricsToken());
+    }
+
+    private Authentication callers() {
         var auth = config.auth();
         if (auth.mode() == TaskPilotConfig.Auth.Mode.NONE) {
             return Authentication.none();
@@ -585,11 +609,6 @@ public final class Server {
         var ports = "http.port: %d or http.managementPort: %d is in use (expected: free ports; 0 picks one)"
                 .formatted(config.http().port(), config.http().managementPort());
         return Future.failedFuture(new ConfigException(List.of(ports)));
-    }
-
-    /** Vert.x joins the routes a request passed with {@code >}; the last is the one that answered. */
-    private static String lastRoute(String routes) {
-        return routes.substring(routes.lastIndexOf('>') + 1);
     }
 
     /** Of the API; null without the role for it. */

@@ -115,7 +115,7 @@ final class ConfigReader {
                         in.find("log.format", oneOf(EnumSet.allOf(Log.Format.class))),
                         in.find("log.access", flag()),
                         in.find("log.decisions", flag())),
-                new TaskPilotConfig.Telemetry(in.variables("OTEL_")));
+                new TaskPilotConfig.Telemetry(in.get("telemetry.genai", flag(), "false"), in.variables("OTEL_")));
     }
 
     private TaskPilotConfig.S3 s3() {
@@ -141,7 +141,8 @@ final class ConfigReader {
         return new Auth(
                 in.get("auth.mode", oneOf(EnumSet.allOf(Auth.Mode.class)), "none"),
                 in.find("auth.keysFile", path()),
-                in.secret("auth.secret", LONG));
+                in.secret("auth.secret", LONG),
+                in.secret("auth.metricsToken", LONG));
     }
 
     private Llm llm() {

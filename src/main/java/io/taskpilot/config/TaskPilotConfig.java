@@ -99,9 +99,13 @@ public record TaskPilotConfig(
     /**
      * @param keysFile YAML list of keys with their hashes; needed in mode {@code KEYS}
      * @param secret keys the hashes (HMAC-SHA-256); needed in mode {@code KEYS}
+     * @param metricsToken what {@code /metrics} asks for as a bearer token, in both modes; null asks for none
      */
     public record Auth(
-            Mode mode, @Nullable Path keysFile, @Nullable Secret secret) {
+            Mode mode,
+            @Nullable Path keysFile,
+            @Nullable Secret secret,
+            @Nullable Secret metricsToken) {
         /** Who may call. */
         public enum Mode {
             NONE,
@@ -312,15 +316,18 @@ public record TaskPilotConfig(
         }
     }
 
-    /** @param otel the variables of the OpenTelemetry SDK, which reads them as it likes; they may hold credentials */
-    public record Telemetry(Map<String, String> otel) {
+    /**
+     * @param genai whether the metrics of OpenTelemetry's GenAI conventions are recorded beside those of ours
+     * @param otel the variables of the OpenTelemetry SDK, which reads them as it likes; they may hold credentials
+     */
+    public record Telemetry(boolean genai, Map<String, String> otel) {
         public Telemetry {
             otel = Map.copyOf(otel);
         }
 
         @Override
         public String toString() {
-            return "Telemetry[otel=" + new TreeSet<>(otel.keySet()) + "]";
+            return "Telemetry[genai=" + genai + ", otel=" + new TreeSet<>(otel.keySet()) + "]";
         }
     }
 }

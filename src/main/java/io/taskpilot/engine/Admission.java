@@ -83,7 +83,7 @@ final class Admission {
     /** Creates a run that waits; fails with {@code overload-queue} (503) when too many do. */
     Future<Creation> queue(Supplier<Future<Creation>> create) {
         if (depth() >= limit) {
-            metrics.refused("queue");
+            metrics.refused("overload");
             var detail = "%d runs wait for a node with room (limit: %d)".formatted(depth(), limit);
             // spread, so that those who are refused together do not come back together
             var later = Duration.ofSeconds(1 + ThreadLocalRandom.current().nextInt(LONGEST_RETRY_SECONDS));

@@ -2,7 +2,7 @@ package io.taskpilot.engine;
 
 import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.resilience.Deadline;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.ApprovalMetrics;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import java.time.Duration;
@@ -31,12 +31,12 @@ public final class Announcer extends VerticleBase {
     private final Announcements announcements;
     private final Sender sender;
     private final Duration retryAfter;
-    private final Metrics metrics;
+    private final ApprovalMetrics metrics;
     private long timer = -1;
     private boolean busy;
 
     /** @param retryAfter from the begin of a delivery to the next one, when it fails; longer than any takes */
-    public Announcer(Announcements announcements, Sender sender, Duration retryAfter, Metrics metrics) {
+    public Announcer(Announcements announcements, Sender sender, Duration retryAfter, ApprovalMetrics metrics) {
         this.announcements = announcements;
         this.sender = sender;
         this.retryAfter = retryAfter;

@@ -1,7 +1,7 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.engine.Retention.Turn;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.StoreMetrics;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
@@ -27,7 +27,7 @@ public final class Archivist extends VerticleBase {
     private final RunReader reader;
     private final TraceArchive archive;
     private final Settings settings;
-    private final Metrics metrics;
+    private final StoreMetrics metrics;
     private volatile double headroomDays = Double.NaN;
     private @Nullable Future<Void> pass;
     private boolean closing;
@@ -41,7 +41,8 @@ public final class Archivist extends VerticleBase {
      */
     public record Settings(Duration settled, Duration every, Duration journal, Duration archive, boolean lasting) {}
 
-    public Archivist(Retention retention, RunReader reader, TraceArchive archive, Settings settings, Metrics metrics) {
+    public Archivist(
+            Retention retention, RunReader reader, TraceArchive archive, Settings settings, StoreMetrics metrics) {
         this.retention = retention;
         this.reader = reader;
         this.archive = archive;
@@ -145,7 +146,7 @@ public final class Archivist extends VerticleBase {
                 .map(views -> views.stream().map(Archivist::line).toList());
         return archive.store(runId, reader, decisions)
                 .recover(cause -> {
-                    metrics.traceObject("failed");
+                    metrics.trace("failed");
                     if (WatchedStore.isAway(cause)) {
                         return Future.failedFuture(cause);
                     }
@@ -154,8 +155,7 @@ public final class Archivist extends VerticleBase {
                 })
                 .compose(sha256 -> sha256.isEmpty()
                         ? Future.succeededFuture()
-                        : turn.archived(runId, sha256, archive.name())
-                                .onSuccess(unused -> metrics.traceObject("archived")));
+                        : turn.archived(runId, sha256, archive.name()).onSuccess(unused -> metrics.trace("archived")));
     }
 
     private static Map<String, Object> line(RunReader.DecisionView view) {
@@ -178,7 +178,7 @@ public final class Archivist extends VerticleBase {
     private Future<Void> expire(Turn turn, UUID runId) {
         return archive.delete(runId)
                 .compose(unused -> turn.forget(runId, settings.archive()))
-                .onSuccess(unused -> metrics.traceObject("expired"));
+                .onSuccess(unused -> metrics.trace("expired"));
     }
 
     /** Completes when the run at hand is done with. */

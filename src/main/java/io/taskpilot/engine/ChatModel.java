@@ -77,9 +77,27 @@ public interface ChatModel {
     }
 
     /** @param usage with its cost */
-    record Answer(String text, List<FunctionCall> calls, Usage usage, String provider, String model) {
+    record Answer(String text, List<FunctionCall> calls, Usage usage, String provider, String model, Details details) {
         public Answer {
             calls = List.copyOf(calls);
         }
+
+        public Answer(String text, List<FunctionCall> calls, Usage usage, String provider, String model) {
+            this(text, calls, usage, provider, model, Details.NONE);
+        }
+    }
+
+    /**
+     * What a provider tells beside its answer; for metrics and traces, no run depends on it.
+     *
+     * @param cacheReadTokens of the input, that the provider had in its cache
+     * @param reasoningTokens of the output
+     * @param servedBy the model that answered, as the provider calls it; null if it does not say
+     */
+    record Details(
+            long cacheReadTokens,
+            long reasoningTokens,
+            @Nullable String servedBy) {
+        public static final Details NONE = new Details(0, 0, null);
     }
 }

@@ -36,6 +36,7 @@ public final class Dispatcher {
     /** A call must end by its deadline, and its deadline is never further away than this. */
     static final Duration LONGEST_CALL = Duration.ofSeconds(60);
 
+    private static final String TOO_LATE = "caller-tool-timeout";
     private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
 
     private final Vertx vertx;
@@ -233,16 +234,22 @@ public final class Dispatcher {
                 asked.arguments(),
                 asked.tool().equals(Workflow.CREATE_TASK) && Workflow.isReviewed(run, asked) ? run.taskId() : null);
         var began = System.nanoTime();
-        return call.within(
-                        left,
-                        limited -> bounded(limited, left, tool, invocation)
-                                .otherwise(cause -> tool.spec().external()
-                                        ? new Tool.Outcome.Unknown(
-                                                Failure.from(cause).detail())
-                                        : new Tool.Outcome.Refused(
-                                                Failure.from(cause).detail()))
-                                .map(outcome -> event(asked, outcome, limited.attempts())))
-                .onSuccess(event -> metrics.toolEnded(event, began));
+        return call.within(left, limited -> {
+            var ended = bounded(limited, left, tool, invocation);
+            return ended.otherwise(cause -> broken(tool, Failure.from(cause)))
+                    .map(outcome -> event(asked, outcome, limited.attempts()))
+                    .onSuccess(event -> metrics.toolEnded(event, isLate(ended), began));
+        });
+    }
+
+    private static Tool.Outcome broken(Tool tool, Failure failure) {
+        return tool.spec().external()
+                ? new Tool.Outcome.Unknown(failure.detail())
+                : new Tool.Outcome.Refused(failure.detail());
+    }
+
+    private static boolean isLate(Future<Tool.Outcome> ended) {
+        return ended.failed() && Failure.from(ended.cause()).slug().equals(TOO_LATE);
     }
 
     /** Breaks the call off at its deadline, whatever the tool makes of that. */
@@ -250,7 +257,7 @@ public final class Dispatcher {
         var ended = Promise.<Tool.Outcome>promise();
         var timer = vertx.setTimer(left.toMillis(), unused -> {
             call.abort();
-            ended.tryFail(Failure.of(Failure.Kind.TIMEOUT, "caller-tool-timeout", "no answer by its deadline"));
+            ended.tryFail(Failure.of(Failure.Kind.TIMEOUT, TOO_LATE, "no answer by its deadline"));
         });
         Future.<Void>succeededFuture()
                 .compose(unused -> tool.run(invocation, call))

@@ -81,8 +81,9 @@ public final class Engine implements Runs {
         drivers = new Drivers(with, settings.runs(), signals::claimable);
         admission = new Admission(vertx, journal, metrics, settings.queue());
         strays = new Strays(journal, drivers, metrics);
-        telemetry.workflowActive(Workflow.NAME, drivers::inFlight);
-        telemetry.admission(admission::depth, settings.queue(), settings.runs());
+        telemetry.workflows().active(Workflow.NAME, drivers::inFlight);
+        telemetry.admission().driven(drivers::inFlight, settings.runs());
+        telemetry.admission().queue(admission::depth, settings.queue());
     }
 
     /**

@@ -3,7 +3,6 @@ package io.taskpilot.engine;
 import io.taskpilot.run.Agent;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -31,7 +30,6 @@ final class LiveAnswer implements Consumer<String> {
     private boolean judging;
     private boolean held;
     private boolean ended;
-    private OptionalLong began = OptionalLong.empty();
 
     /**
      * @param seq of the event that the answer comes after
@@ -58,15 +56,9 @@ final class LiveAnswer implements Consumer<String> {
     /** Takes the next piece that the model wrote. */
     @Override
     public void accept(String piece) {
-        began = began.isEmpty() ? OptionalLong.of(System.nanoTime()) : began;
         if (!ended) {
             pass(pieces.whole(piece));
         }
-    }
-
-    /** The {@link System#nanoTime} at which the first of the text came, if any has. */
-    OptionalLong began() {
-        return began;
     }
 
     private void pass(String text) {

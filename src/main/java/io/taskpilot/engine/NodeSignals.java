@@ -4,7 +4,7 @@ import io.taskpilot.engine.SignalMessage.Kind;
 import io.taskpilot.engine.SignalTransport.Link;
 import io.taskpilot.engine.SignalTransport.Post;
 import io.taskpilot.resilience.Retry;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.SignalMetrics;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -37,7 +37,7 @@ public final class NodeSignals implements Signals {
     private final Context context; // all that follows belongs to it
     private final LocalSignals local;
     private final SignalTransport transport;
-    private final Metrics metrics;
+    private final SignalMetrics metrics;
     private final Consumer<Boolean> standing;
     private final String self = "%016x".formatted(ThreadLocalRandom.current().nextLong());
     private final SignalChannels names;
@@ -53,7 +53,7 @@ public final class NodeSignals implements Signals {
     private @Nullable Promise<Void> closing;
 
     /** @param standing told whether the other nodes can be talked to, at every change, on one event loop */
-    public NodeSignals(Vertx vertx, SignalTransport transport, Metrics metrics, Consumer<Boolean> standing) {
+    public NodeSignals(Vertx vertx, SignalTransport transport, SignalMetrics metrics, Consumer<Boolean> standing) {
         this.vertx = vertx;
         this.context = vertx.getOrCreateContext();
         this.local = new LocalSignals(vertx);
@@ -75,7 +75,7 @@ public final class NodeSignals implements Signals {
     @Override
     public void changed(Collection<UUID> runIds) {
         local.changed(runIds);
-        tell(() -> metrics.signalsDropped(outbox.changed(runIds)));
+        tell(() -> metrics.dropped(outbox.changed(runIds)));
     }
 
     @Override
@@ -87,7 +87,7 @@ public final class NodeSignals implements Signals {
     @Override
     public void cancelRequested(UUID runId) {
         local.cancelRequested(runId);
-        tell(() -> metrics.signalsDropped(outbox.cancelled(runId)));
+        tell(() -> metrics.dropped(outbox.cancelled(runId)));
     }
 
     /** Over a link that carries text and stands, or to nobody else. */
@@ -95,7 +95,7 @@ public final class NodeSignals implements Signals {
     public void said(AgentDelta delta) {
         local.said(delta);
         if (transport.carriesText()) {
-            tell(() -> metrics.signalsDropped(subscribed ? outbox.said(delta) : 1));
+            tell(() -> metrics.dropped(subscribed ? outbox.said(delta) : 1));
         }
     }
 
@@ -201,7 +201,7 @@ public final class NodeSignals implements Signals {
         }
         failures++;
         end();
-        metrics.signalsReopened();
+        metrics.reopened();
         vertx.setTimer(1 + REOPEN.pause(failures, ThreadLocalRandom.current()).toMillis(), unused -> {
             if (closing == null) {
                 open();
@@ -217,7 +217,7 @@ public final class NodeSignals implements Signals {
         link = null;
         subscribed = false;
         posting = false;
-        metrics.signalsDropped(outbox.forgetText());
+        metrics.dropped(outbox.forgetText());
         channels.giveUp();
     }
 
@@ -286,10 +286,10 @@ public final class NodeSignals implements Signals {
         var posts = outbox.take();
         link.post(posts).onComplete(done -> {
             if (done.failed()) {
-                metrics.signalsDropped(posts.size());
+                metrics.dropped(posts.size());
                 lost(current, done.cause().toString());
             } else if (current == generation) {
-                metrics.signalsPosted(posts.size());
+                metrics.posted(posts.size());
                 outbox.posted(posts, done.result());
                 posting = false;
                 post();

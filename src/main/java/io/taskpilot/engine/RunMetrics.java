@@ -1,6 +1,5 @@
 package io.taskpilot.engine;
 
-import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Decision;
 import io.taskpilot.run.DecisionResult;
@@ -9,117 +8,114 @@ import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.Workflow;
+import io.taskpilot.telemetry.AdmissionMetrics;
+import io.taskpilot.telemetry.ApprovalMetrics;
+import io.taskpilot.telemetry.GovernanceMetrics;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.WorkflowMetrics;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.OptionalLong;
 
 /** What runs do, as numbers: events once they are committed, calls once they have ended. */
-final class RunMetrics {
-    private final Metrics metrics;
+public final class RunMetrics {
+    private final WorkflowMetrics workflows;
+    private final GovernanceMetrics governance;
+    private final ApprovalMetrics approvals;
+    private final AdmissionMetrics admission;
 
     RunMetrics(Metrics metrics) {
-        this.metrics = metrics;
+        workflows = metrics.workflows();
+        governance = metrics.governance();
+        approvals = metrics.approvals();
+        admission = metrics.admission();
+    }
+
+    /**
+     * Counts a run that ended; to be called by whoever committed its terminal event, which need not have driven it: a
+     * parked run is cancelled by anybody.
+     */
+    public static void ended(WorkflowMetrics workflows, Lease lease, RunState run) {
+        var took = Duration.between(run.acceptedAt(), lease.now()).minus(run.parked());
+        workflows.completed(Workflow.NAME, run.status().word(), took.isNegative() ? Duration.ZERO : took);
     }
 
     /** @param before the run's state before the event */
-    void committed(RunState before, RunEvent event, Instant at) {
+    void committed(RunState before, RunEvent event) {
         var decision = Decision.of(before, before.lastSeq() + 1, event);
         if (decision != null) {
-            metrics.decision(decision.type().word(), decision.result().word(), decision.agent());
+            governance.decided(decision.type().word(), decision.result().word(), decision.agent());
         }
         if (event instanceof RunEvent.Started) {
-            metrics.workflowStarted(Workflow.NAME);
+            workflows.started(Workflow.NAME);
         } else if (event instanceof RunEvent.Resumed resumed && !resumed.cause().equals("answered")) {
-            metrics.takenOver(resumed.cause());
+            workflows.takenOver(resumed.cause());
         } else if (event instanceof RunEvent.GuardrailChecked checked && checked.result() == DecisionResult.DENY) {
-            metrics.guardrailBlocked(
+            governance.guardrailBlocked(
                     checked.phase().word(),
                     checked.rail(),
                     checked.agent() == null ? "" : checked.agent().title());
         } else if (event instanceof RunEvent.PolicyDecided decided) {
             held(decided);
-        } else if (event instanceof RunEvent.Ended ended) {
-            var took = Duration.between(before.acceptedAt(), at).minus(before.parked());
-            metrics.workflowCompleted(Workflow.NAME, ended.status().word(), took);
         }
     }
 
     private void held(RunEvent.PolicyDecided decided) {
         var result = decided.verdict().result();
         if (result == DecisionResult.DENY) {
-            metrics.toolCall(decided.call().tool(), "denied", Duration.ZERO);
+            workflows.toolHeld(decided.call().tool(), "denied");
         } else if (result == DecisionResult.REQUIRE_APPROVAL) {
-            metrics.toolCall(decided.call().tool(), "awaiting_approval", Duration.ZERO);
+            workflows.toolHeld(decided.call().tool(), "awaiting_approval");
         }
     }
 
     void answered(RunReader.ApprovalView approval, ApprovalAnswer answer) {
         var agent = approval.asked().call().agent().title();
-        metrics.decision("human_approval", answer.decision().word(), agent);
-        metrics.approvalAnswered(Duration.between(approval.createdAt(), Instant.now()));
+        governance.decided("human_approval", answer.decision().word(), agent);
+        approvals.answered(Duration.between(approval.createdAt(), Instant.now()));
     }
 
     void asked(String agent, long sinceNanos, boolean succeeded) {
-        metrics.agent(agent, succeeded ? "success" : "error", since(sinceNanos));
+        workflows.agent(agent, succeeded ? "success" : "error", since(sinceNanos));
     }
 
-    /** @param firstText when the first of its text came, if it has any */
-    void modelAnswered(Agents.Reply reply, long sinceNanos, OptionalLong firstText) {
-        firstText.ifPresent(
-                at -> metrics.llmFirstToken(reply.provider(), reply.model(), Duration.ofNanos(at - sinceNanos)));
-        metrics.llmRequest(reply.provider(), reply.model(), "success", since(sinceNanos));
-        metrics.llmTokens(
-                reply.provider(), reply.model(), "input", reply.usage().inputTokens());
-        metrics.llmTokens(
-                reply.provider(), reply.model(), "output", reply.usage().outputTokens());
-        metrics.llmCost(reply.provider(), reply.model(), reply.usage().costUsd());
-    }
-
-    void modelFailed(Throwable cause, long sinceNanos) {
-        var slug = Failure.from(cause).slug();
-        var outcome = slug.equals("provider-rate-limited")
-                ? "rate_limited"
-                : slug.equals("provider-timeout") ? "timeout" : "error";
-        metrics.llmRequest("other", "other", outcome, since(sinceNanos));
-    }
-
-    void toolEnded(RunEvent event, long sinceNanos) {
+    /** @param late it was broken off at its deadline */
+    void toolEnded(RunEvent event, boolean late, long sinceNanos) {
         if (event instanceof RunEvent.ToolCompleted completed) {
-            metrics.toolCall(completed.tool(), completed.error() ? "error" : "executed", since(sinceNanos));
+            var outcome = late ? "timeout" : completed.error() ? "error" : "executed";
+            workflows.toolCalled(completed.tool(), outcome, since(sinceNanos));
         } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
-            metrics.toolCall(unknown.tool(), "unknown", since(sinceNanos));
+            workflows.toolCalled(unknown.tool(), "unknown", since(sinceNanos));
         }
     }
 
     void decided(PolicyVerdict verdict, double ms) {
-        metrics.policyEvaluated("tool_call", verdict.result().word(), millis(ms));
+        governance.policyEvaluated("tool_call", verdict.result().word(), millis(ms));
     }
 
     void checked(RunEvent.GuardrailChecked checked) {
         var type = checked.phase() == RailPhase.OUTPUT ? "guardrails_output" : "guardrails_input";
-        metrics.guardrailChecked(type, checked.result().word(), millis(checked.latencyMs()));
+        governance.guardrailChecked(type, checked.result().word(), millis(checked.latencyMs()));
     }
 
     void refused(String reason) {
-        metrics.admissionRejected(reason);
+        admission.rejected(reason);
     }
 
     void fenceLost() {
-        metrics.fenceLost();
+        workflows.fenceLost();
     }
 
     void poisoned() {
-        metrics.runPoisoned();
+        workflows.poisoned();
     }
 
     /** @param runs of this node that nothing in it sees to, as far as it looks like it */
     void stuck(int runs) {
-        metrics.runsStuck(runs);
+        workflows.stuck(runs);
     }
 
     void handedBack() {
-        metrics.runHandedBack();
+        workflows.handedBack();
     }
 
     private static Duration millis(double ms) {

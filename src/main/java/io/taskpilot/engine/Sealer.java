@@ -5,7 +5,7 @@ import io.taskpilot.engine.Seals.State;
 import io.taskpilot.engine.Seals.Turn;
 import io.taskpilot.resilience.Loop;
 import io.taskpilot.telemetry.HealthRegistry;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.StoreMetrics;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import java.time.Duration;
@@ -30,7 +30,7 @@ public final class Sealer extends VerticleBase {
     private final SealCopies copies;
     private final Settings settings;
     private final HealthRegistry health;
-    private final Metrics metrics;
+    private final StoreMetrics metrics;
     private volatile @Nullable LocalDate next;
     private @Nullable LocalDate conflict;
     private @Nullable Turn turn;
@@ -44,7 +44,7 @@ public final class Sealer extends VerticleBase {
      */
     public record Settings(Duration margin, Duration every) {}
 
-    public Sealer(Seals seals, SealCopies copies, Settings settings, HealthRegistry health, Metrics metrics) {
+    public Sealer(Seals seals, SealCopies copies, Settings settings, HealthRegistry health, StoreMetrics metrics) {
         this.seals = seals;
         this.copies = copies;
         this.settings = settings;

@@ -80,10 +80,7 @@ final class StepPerformer {
 
     private Future<Agents.Reply> model(
             RunState run, Step.AskAgent step, List<Tool.Spec> tools, CallContext call, LiveAnswer answer) {
-        var began = System.nanoTime();
-        return call.within(settings.modelTimeout(), limited -> agents.ask(step.agent(), run, tools, limited, answer))
-                .onSuccess(reply -> metrics.modelAnswered(reply, began, answer.began()))
-                .onFailure(cause -> metrics.modelFailed(cause, began));
+        return call.within(settings.modelTimeout(), limited -> agents.ask(step.agent(), run, tools, limited, answer));
     }
 
     /** Whatever was seen of it: this verdict on the whole answer decides. */

@@ -6,7 +6,7 @@ import io.taskpilot.resilience.Limiter;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.Recorded;
 import io.taskpilot.run.RunEvent;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.StoreMetrics;
 import io.vertx.core.Future;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -33,10 +33,10 @@ public final class TraceArchive {
 
     private final WatchedStore store;
     private final BlockingIo blocking;
-    private final Metrics metrics;
+    private final StoreMetrics metrics;
     private final Limiter reads = new Limiter("archive", READS);
 
-    public TraceArchive(WatchedStore store, BlockingIo blocking, Metrics metrics) {
+    public TraceArchive(WatchedStore store, BlockingIo blocking, StoreMetrics metrics) {
         this.store = store;
         this.blocking = blocking;
         this.metrics = metrics;
@@ -129,7 +129,7 @@ public final class TraceArchive {
                 .recover(cause -> {
                     if (cause instanceof TraceFile.Corrupt) {
                         log.error("archived trace is corrupt run_id={}", runId, cause);
-                        metrics.traceObject("corrupt");
+                        metrics.trace("corrupt");
                         return Future.failedFuture(Failure.internal("internal-archive", cause));
                     }
                     return Future.failedFuture(cause);

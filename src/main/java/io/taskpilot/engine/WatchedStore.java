@@ -1,8 +1,8 @@
 package io.taskpilot.engine;
 
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.telemetry.DependencyMetrics;
 import io.taskpilot.telemetry.HealthRegistry;
-import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
 import java.nio.file.Path;
 import org.slf4j.Logger;
@@ -22,11 +22,11 @@ public final class WatchedStore {
     private volatile boolean answers = true;
 
     /** @param engine names the store, in {@code /health} and beside what it has: another name is another store */
-    public WatchedStore(ObjectStore store, HealthRegistry health, Metrics metrics, String engine) {
+    public WatchedStore(ObjectStore store, HealthRegistry health, DependencyMetrics metrics, String engine) {
         this.store = store;
         this.health = health;
         this.engine = engine;
-        metrics.optionalDependency(NAME, () -> answers);
+        metrics.shown(NAME, () -> answers);
     }
 
     String name() {

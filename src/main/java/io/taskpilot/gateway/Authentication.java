@@ -1,8 +1,12 @@
 package io.taskpilot.gateway;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.taskpilot.config.Secret;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.http.HttpServerRequest;
 import java.net.URI;
+import java.security.MessageDigest;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -11,13 +15,15 @@ public final class Authentication {
     private static final String BEARER = "bearer ";
 
     private final @Nullable ApiKeys keys;
+    private final @Nullable Secret metricsToken;
 
-    private Authentication(@Nullable ApiKeys keys) {
+    private Authentication(@Nullable ApiKeys keys, @Nullable Secret metricsToken) {
         this.keys = keys;
+        this.metricsToken = metricsToken;
     }
 
     public static Authentication keys(ApiKeys keys) {
-        return new Authentication(keys);
+        return new Authentication(keys, null);
     }
 
     /**
@@ -25,7 +31,12 @@ public final class Authentication {
      * drive it, so the {@code Host} must be loopback (no DNS rebinding) and the {@code Origin} absent or the same.
      */
     public static Authentication none() {
-        return new Authentication(null);
+        return new Authentication(null, null);
+    }
+
+    /** The same, with a token for who reads the metrics; null lets everyone read them. */
+    public Authentication withMetricsToken(@Nullable Secret token) {
+        return new Authentication(keys, token);
     }
 
     /** @throws Failure 401 for no or a wrong key; with authentication off, 403 for a foreign host or origin */
@@ -34,15 +45,35 @@ public final class Authentication {
             refuseForeign(request);
             return Caller.LOCAL;
         }
-        var header = request.getHeader("authorization");
-        if (header == null || !header.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
+        var key = bearer(request);
+        if (key == null) {
             throw unauthenticated("no key (expected: Authorization: Bearer tp_...)");
         }
-        var caller = keys.find(header.substring(BEARER.length()).trim());
+        var caller = keys.find(key);
         if (caller == null) {
             throw unauthenticated("not a key of this server");
         }
         return caller;
+    }
+
+    /** @throws Failure 401 for no or a wrong token, where there is one */
+    void requireMetricsToken(HttpServerRequest request) {
+        if (metricsToken == null) {
+            return;
+        }
+        var token = bearer(request);
+        if (token == null
+                || !MessageDigest.isEqual(
+                        token.getBytes(UTF_8), metricsToken.value().getBytes(UTF_8))) {
+            throw unauthenticated("not the token of these metrics (expected: Authorization: Bearer ...)");
+        }
+    }
+
+    private static @Nullable String bearer(HttpServerRequest request) {
+        var header = request.getHeader("authorization");
+        return header == null || !header.toLowerCase(Locale.ROOT).startsWith(BEARER)
+                ? null
+                : header.substring(BEARER.length()).trim();
     }
 
     private static Failure unauthenticated(String detail) {

@@ -176,7 +176,7 @@ final class Endpoints {
         try {
             return gateway.authentication().caller(ctx.request());
         } catch (Failure failure) {
-            gateway.metrics().ingressUnauthenticated(failure.slug());
+            gateway.metrics().governance().unauthenticated(failure.slug());
             throw failure;
         }
     }

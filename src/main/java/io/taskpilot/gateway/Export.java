@@ -40,7 +40,7 @@ final class Export {
 
     private Future<Void> cut(ReaderLost lost) {
         log.info("export cut request_id={} reason={}", RequestId.of(ctx), lost.reason());
-        gateway.metrics().exportCut(lost.reason());
+        gateway.metrics().streams().exportCut(lost.reason());
         response.reset();
         return Future.succeededFuture();
     }

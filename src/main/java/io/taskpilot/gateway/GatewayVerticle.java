@@ -98,7 +98,7 @@ final class GatewayVerticle extends VerticleBase {
     private void count(HttpConnection connection) {
         connection.closeHandler(unused -> connections.decrementAndGet());
         if (connections.incrementAndGet() > gateway.http().maxConnections()) {
-            gateway.metrics().admissionRejected("overload");
+            gateway.metrics().admission().rejected("overload");
             connection.close();
         }
     }

@@ -97,6 +97,7 @@ final class HealthResource {
     }
 
     private Future<Void> metrics(RoutingContext ctx) {
+        gateway.authentication().requireMetricsToken(ctx.request());
         var openMetrics = "application/openmetrics-text";
         var asked = Accept.choose(ctx.request(), METRICS_TEXT, openMetrics);
         var type = asked.equals(openMetrics)

@@ -12,7 +12,7 @@ import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.DecisionType;
 import io.taskpilot.run.Ids;
 import io.taskpilot.run.PolicyVerdict;
-import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.GovernanceMetrics;
 import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import java.time.Duration;
@@ -42,7 +42,7 @@ public final class Ingress {
             IngressLog decisions,
             boolean keys,
             String environment,
-            Metrics metrics,
+            GovernanceMetrics metrics,
             RecentVerdicts recent,
             Sampled errors) {}
 
@@ -57,7 +57,7 @@ public final class Ingress {
 
     /** @param keys whether callers have keys, which the policy is told, as it is the environment */
     public static Ingress enforce(
-            IngressPolicy policy, IngressLog decisions, boolean keys, String environment, Metrics metrics) {
+            IngressPolicy policy, IngressLog decisions, boolean keys, String environment, GovernanceMetrics metrics) {
         var recent = new RecentVerdicts(System::nanoTime);
         var errors = new Sampled(ERRORS_A_SECOND, System::nanoTime);
         return new Ingress(new Control(policy, decisions, keys, environment, metrics, recent, errors));
@@ -86,7 +86,7 @@ public final class Ingress {
         Future<Void> decide() {
             var question = new Question(operation, caller);
             var known = control.recent.get(question);
-            control.metrics.cacheRequest("ingress", known == null ? "miss" : "hit");
+            control.metrics.looked("ingress", known != null);
             return known == null ? ask(question) : judge(known, 0);
         }
 
@@ -127,11 +127,11 @@ public final class Ingress {
             var failure = Failure.from(cause);
             var skipped = control.errors.take();
             if (skipped < 0) {
-                control.metrics.ingressUnrecorded();
+                control.metrics.unrecorded();
             } else {
                 record(decision(DecisionResult.ERROR, UNAVAILABLE, failure.detail(), null, took))
                         .onFailure(lost -> {
-                            control.metrics.ingressUnrecorded();
+                            control.metrics.unrecorded();
                             log.warn(
                                     "lack of a verdict not recorded request_id={} cause={}",
                                     requestId,
@@ -144,7 +144,7 @@ public final class Ingress {
         private Future<Void> record(Decision decision) {
             return control.decisions
                     .record(new IngressLog.Entry(decision, requestId, trace.traceId(), caller.tenant(), caller.id()))
-                    .onSuccess(unused -> control.metrics.decision(
+                    .onSuccess(unused -> control.metrics.decided(
                             DecisionType.INGRESS.word(), decision.result().word(), ""));
         }
 

@@ -56,6 +56,7 @@ final class RunResource {
         if (wait == null) {
             return Answer.json(ctx, 202, RunJson.run(run));
         }
+        Answer.lasts(ctx, "wait");
         ctx.response().putHeader("preference-applied", "wait=" + wait.toSeconds());
         return Settling.settled(gateway, ctx, run, wait).compose(now -> settled(ctx, now));
     }

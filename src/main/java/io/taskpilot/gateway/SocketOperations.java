@@ -36,7 +36,9 @@ final class SocketOperations {
     /** A run that is followed; the tail is there once the run was found. */
     private static final class Subscription {
         private final String ref;
+        private final long asked = System.nanoTime();
         private @Nullable Tail tail;
+        private boolean begun;
         private boolean closed;
 
         private Subscription(String ref) {
@@ -177,15 +179,25 @@ final class SocketOperations {
         if (after > run.lastSeq()) {
             return Future.failedFuture(EventResource.beyond(after, run));
         }
-        Tail.Sink events =
-                (event, attempt) -> session.send(frame(subscription.ref, RunJson.event(run.id(), event, attempt)));
+        Tail.Sink events = (event, attempt) -> {
+            begin(subscription);
+            return session.send(frame(subscription.ref, RunJson.event(run.id(), event, attempt)));
+        };
         var live = new LiveText(
                 delta -> session.offer(frame(subscription.ref, delta)),
-                () -> gateway.metrics().streamDropped("websocket", 1));
+                () -> gateway.metrics().streams().textDropped("websocket"));
         return Tail.open(gateway, vertx, run, after, events, live).compose(tail -> {
             subscription.tail = tail;
             return session.send(ack).onComplete(unused -> run(subscription, run.id(), tail));
         });
+    }
+
+    private void begin(Subscription subscription) {
+        if (!subscription.begun) {
+            subscription.begun = true;
+            var waited = Duration.ofNanos(System.nanoTime() - subscription.asked);
+            gateway.metrics().streams().firstEvent("websocket", waited);
+        }
     }
 
     private void run(Subscription subscription, UUID runId, Tail tail) {

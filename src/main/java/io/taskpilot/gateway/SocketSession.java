@@ -163,7 +163,7 @@ final class SocketSession {
     }
 
     private void slow() {
-        gateway.metrics().streamDropped("websocket", operations.pending());
+        gateway.metrics().streams().dropped("websocket", operations.pending());
         end(TRY_AGAIN, "slow reader " + operations.positions(), "slow_reader");
     }
 

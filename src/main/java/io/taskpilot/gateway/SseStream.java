@@ -30,6 +30,7 @@ final class SseStream {
 
     private final Gateway gateway;
     private final Vertx vertx;
+    private final RoutingContext ctx;
     private final HttpServerResponse response;
     private final Outlet outlet;
     private final UUID runId;
@@ -39,6 +40,7 @@ final class SseStream {
     private SseStream(Gateway gateway, RoutingContext ctx, UUID runId) {
         this.gateway = gateway;
         this.vertx = ctx.vertx();
+        this.ctx = ctx;
         this.response = ctx.response();
         this.outlet = new Outlet(vertx, gateway.patience());
         this.runId = runId;
@@ -51,7 +53,7 @@ final class SseStream {
     static Future<Void> serve(Gateway gateway, RoutingContext ctx, RunView run, long after) {
         var stream = new SseStream(gateway, ctx, run.id());
         ctx.response().closeHandler(unused -> stream.outlet.gone());
-        var live = new LiveText(stream::offer, () -> gateway.metrics().streamDropped("sse", 1));
+        var live = new LiveText(stream::offer, () -> gateway.metrics().streams().textDropped("sse"));
         return Tail.open(gateway, ctx.vertx(), run, after, stream::write, live)
                 .onSuccess(stream::run)
                 .mapEmpty();
@@ -62,6 +64,7 @@ final class SseStream {
             tail.close();
             return;
         }
+        Answer.lasts(ctx, "stream");
         response.setStatusCode(200)
                 .setChunked(true)
                 .putHeader("content-type", "text/event-stream; charset=utf-8")
@@ -85,7 +88,7 @@ final class SseStream {
         }
         if (first) {
             first = false;
-            gateway.metrics().streamFirstEvent("sse", Duration.ofNanos(System.nanoTime() - asked));
+            gateway.metrics().streams().firstEvent("sse", Duration.ofNanos(System.nanoTime() - asked));
         }
         var json = Json.encode(RunJson.event(runId, event, attempt));
         var text = Buffer.buffer(
@@ -128,7 +131,7 @@ final class SseStream {
             response.end();
             return gateway.streams().isDraining() ? "draining" : "complete";
         }
-        gateway.metrics().streamDropped("sse", tail.pending());
+        gateway.metrics().streams().dropped("sse", tail.pending());
         response.reset(); // the reader resumes after the last id it has
         if (cause instanceof ReaderLost lost) {
             log.info("stream closed run_id={} reason={} last_seq={}", RunJson.id(runId), lost.reason(), tail.lastSeq());

@@ -45,11 +45,11 @@ final class Streams {
     /** @throws Failure 503 when the server drains or has no room */
     void requireRoom() {
         if (draining) {
-            metrics.admissionRejected("draining");
+            metrics.admission().rejected("draining");
             throw Failure.overloaded("overload-draining", "this server is about to stop", Duration.ofSeconds(1));
         }
         if (open.size() >= most) {
-            metrics.admissionRejected("overload");
+            metrics.admission().rejected("overload");
             var detail = "%d streams are open (limit: %d)".formatted(most, most);
             throw Failure.overloaded("overload-streams", detail, Duration.ofSeconds(5));
         }
@@ -69,7 +69,7 @@ final class Streams {
         };
         var stream = new Open(transport, onContext);
         open.add(stream);
-        metrics.streamOpened(transport);
+        metrics.streams().opened(transport);
         if (draining) { // since it was asked whether there is room
             stream.leave();
         }
@@ -79,7 +79,7 @@ final class Streams {
     /** @param reason as metrics have it */
     void remove(Open stream, String reason) {
         if (open.remove(stream)) {
-            metrics.streamClosed(stream.transport, reason);
+            metrics.streams().closed(stream.transport, reason);
         }
     }
 

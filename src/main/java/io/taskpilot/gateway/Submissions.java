@@ -67,7 +67,7 @@ final class Submissions {
     }
 
     private Failure tooMany() {
-        gateway.metrics().admissionRejected("rate_limit");
+        gateway.metrics().admission().rejected("rate_limit");
         return Failure.limited(
                 "limit-runs-per-key", "%d runs are in flight (limit: %d)".formatted(perKey, perKey), RETRY_AFTER);
     }

@@ -46,7 +46,7 @@ final class NemoClient {
     NemoClient(Vertx vertx, URI server, Runnable connectionLost) {
         this.server = server.toString().replaceFirst("/+$", "");
         http = vertx.httpClientBuilder()
-                .with(new HttpClientOptions().setKeepAliveTimeout(KEEP_ALIVE_S))
+                .with(new HttpClientOptions().setMetricsName("guardrails").setKeepAliveTimeout(KEEP_ALIVE_S))
                 .with(new PoolOptions().setHttp1MaxSize(CONNECTIONS).setMaxWaitQueueSize(WAITING))
                 .withConnectHandler(connection -> connection.closeHandler(unused -> connectionLost.run()))
                 .build();

@@ -73,7 +73,7 @@ public final class NemoGuardrails implements Guardrails {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.info("circuit changed dependency={} from={} to={}", NAME, from, to));
-        metrics.circuit(NAME, () -> breaker.state().level());
+        metrics.dependencies().circuit(NAME, () -> breaker.state().level());
     }
 
     @Override
@@ -84,7 +84,7 @@ public final class NemoGuardrails implements Guardrails {
         }
         var key = VerdictCache.key(phase, clean);
         var known = cache.get(key);
-        metrics.cacheRequest(NAME, known == null ? "miss" : "hit");
+        metrics.governance().looked(NAME, known != null);
         if (known != null) {
             return RailSpans.around(Spans.rails(phase.word()), phase, call, (here, span) -> {
                 span.set(Spans.CACHED, true);

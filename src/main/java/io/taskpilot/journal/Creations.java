@@ -104,7 +104,7 @@ final class Creations {
 
     Creations(Database database, Consumer<Collection<UUID>> committed) {
         this.database = database;
-        this.lane = database.dedicated();
+        this.lane = database.dedicated("creations");
         this.committed = committed;
         this.writer = new GroupCommit<>(database, (rows, took) -> {}, this::send);
     }

@@ -83,9 +83,13 @@ public final class Database {
         return shared;
     }
 
-    /** A connection for one writer, so that it never waits behind readers. */
-    Lane dedicated() {
-        return dedicated("postgres-writer-" + (dedicated.size() + 1), longestSilence);
+    /**
+     * A connection for one writer, so that it never waits behind readers.
+     *
+     * @param writer what it writes, for its metrics
+     */
+    Lane dedicated(String writer) {
+        return dedicated("postgres-" + writer, longestSilence);
     }
 
     /** The connection of the heartbeat: waits behind nobody, and is replaced in time for another try. */

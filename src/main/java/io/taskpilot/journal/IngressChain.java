@@ -85,7 +85,7 @@ public final class IngressChain implements IngressLog {
             Consumer<DecisionView> decided) {
         this.decided = decided;
         this.database = database;
-        this.lane = database.dedicated();
+        this.lane = database.dedicated("ingress");
         this.chain = chain;
         this.node = node;
         this.writer = new GroupCommit<>(database, measured, this::send);

@@ -39,7 +39,7 @@ final class OwnedAppends {
     OwnedAppends(
             Database database, AppendStatement statement, DecisionChain chain, BiConsumer<Integer, Duration> measured) {
         this.database = database;
-        this.lane = database.dedicated();
+        this.lane = database.dedicated("appends");
         this.statement = statement;
         this.chain = chain;
         this.writer = new GroupCommit<>(database, measured, this::send);

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.io.JsonEOFException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.taskpilot.engine.ChatModel.Answer;
+import io.taskpilot.engine.ChatModel.Details;
 import io.taskpilot.engine.ChatModel.FunctionCall;
 import io.taskpilot.engine.ChatModel.Request;
 import io.taskpilot.run.Usage;
@@ -47,6 +48,7 @@ final class AnswerBuilder {
     private boolean done;
     private long inputTokens = -1;
     private long outputTokens = -1;
+    private Details details = Details.NONE;
 
     /** @param pieces told of each piece of text as it comes */
     AnswerBuilder(String provider, Request request, ModelCatalog catalog, Consumer<String> pieces) {
@@ -103,11 +105,21 @@ final class AnswerBuilder {
             inputTokens = usage.path("prompt_tokens").asLong(-1);
             outputTokens = usage.path("completion_tokens").asLong(-1);
         }
+        details = details(node, usage);
         for (var choice : node.path("choices")) {
             if (choice.path("index").asInt(0) == 0) {
                 choice(choice);
             }
         }
+    }
+
+    /** Of all parts of a stream: only the last has the usage. */
+    private Details details(JsonNode node, JsonNode usage) {
+        var cached = usage.path("prompt_tokens_details").path("cached_tokens").asLong(details.cacheReadTokens());
+        var reasoning = usage.path("completion_tokens_details").path("reasoning_tokens");
+        var model = string(node, "model");
+        var servedBy = model.isEmpty() ? details.servedBy() : model;
+        return new Details(Math.max(0, cached), Math.max(0, reasoning.asLong(details.reasoningTokens())), servedBy);
     }
 
     private void choice(JsonNode choice) {
@@ -157,7 +169,7 @@ final class AnswerBuilder {
         }
         List<FunctionCall> made = new ArrayList<>();
         calls.values().forEach(call -> made.add(new FunctionCall(call.id, call.name, call.arguments.toString())));
-        return new Answer(text.toString(), made, usage(made), provider, request.model());
+        return new Answer(text.toString(), made, usage(made), provider, request.model(), details);
     }
 
     /** As the provider counted; estimated where it does not count. */

@@ -44,7 +44,9 @@ import java.util.function.Consumer;
  * The phrases are found in any case.
  */
 public final class OfflineModel implements ChatModel {
-    static final String NAME = "offline";
+    /** Of the provider, and of its only model. */
+    public static final String NAME = "offline";
+
     private static final int CHARS_PER_TOKEN = 4;
     private static final int PIECES = 8;
 

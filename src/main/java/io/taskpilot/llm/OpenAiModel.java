@@ -5,6 +5,7 @@ import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.resilience.Limiter;
 import io.taskpilot.resilience.Retry;
+import io.taskpilot.telemetry.ModelMetrics;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -48,6 +49,7 @@ public final class OpenAiModel implements ChatModel {
     private final @Nullable Secret apiKey;
     private final boolean streaming;
     private final ModelCatalog catalog;
+    private final ModelMetrics metrics;
     private final Retry retry;
     private final int connections;
     private final Limiter limiter;
@@ -70,11 +72,11 @@ public final class OpenAiModel implements ChatModel {
         }
     }
 
-    public OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog) {
-        this(vertx, settings, catalog, RETRY);
+    public OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog, ModelMetrics metrics) {
+        this(vertx, settings, catalog, metrics, RETRY);
     }
 
-    OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog, Retry retry) {
+    OpenAiModel(Vertx vertx, Settings settings, ModelCatalog catalog, ModelMetrics metrics, Retry retry) {
         this.vertx = vertx;
         this.provider = settings.provider();
         this.server = settings.baseUrl();
@@ -82,12 +84,14 @@ public final class OpenAiModel implements ChatModel {
         this.apiKey = settings.apiKey();
         this.streaming = settings.streaming();
         this.catalog = catalog;
+        this.metrics = metrics;
         this.retry = retry;
         this.connections = settings.concurrency();
         var waiting = settings.concurrency() * WAITING_PER_CONNECTION;
         this.limiter = new Limiter("llm", settings.concurrency() + waiting);
         this.client = vertx.httpClientBuilder()
                 .with(new HttpClientOptions()
+                        .setMetricsName("llm")
                         .setKeepAliveTimeout(KEEP_ALIVE_S)
                         .setConnectTimeout((int) CONNECT.toMillis())
                         .setSslHandshakeTimeout(CONNECT.toSeconds()))
@@ -127,7 +131,16 @@ public final class OpenAiModel implements ChatModel {
                 failed.failure().slug(),
                 number,
                 wait.toMillis());
+        metrics.retried(provider, request.model(), reason(failed.failure().slug()));
         return Pause.of(vertx, wait, call).compose(unused -> attempt(number + 1, request, body, call, text));
+    }
+
+    private static String reason(String slug) {
+        return switch (slug) {
+            case "provider-rate-limited" -> "rate_limited";
+            case "provider-unreachable" -> "unreachable";
+            default -> "error";
+        };
     }
 
     private RequestOptions options(CallContext call) {

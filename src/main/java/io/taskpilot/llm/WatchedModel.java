@@ -8,6 +8,7 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.ModelMetrics;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -41,7 +42,7 @@ public final class WatchedModel implements ChatModel {
     private final Duration enough;
     private final String engine;
     private final HealthRegistry health;
-    private final Metrics metrics;
+    private final ModelMetrics models;
     private final Breaker breaker;
     private final AtomicBoolean probing = new AtomicBoolean();
     private volatile boolean closed;
@@ -69,9 +70,9 @@ public final class WatchedModel implements ChatModel {
         this.enough = half.compareTo(PROBE) < 0 ? half : PROBE;
         this.engine = engine;
         this.health = health;
-        this.metrics = metrics;
+        models = metrics.models();
         breaker = new Breaker(NAME, BREAKER, System::nanoTime, this::changed);
-        metrics.circuit(NAME, () -> breaker.state().level());
+        metrics.dependencies().circuit(NAME, () -> breaker.state().level());
     }
 
     @Override
@@ -153,7 +154,7 @@ public final class WatchedModel implements ChatModel {
         var call = CallContext.ofRequest("probe", Deadline.in(PROBE));
         var began = System.nanoTime();
         breaker.run(() -> probed.chat(request, call, piece -> {}), cause -> evidence(cause, call, true))
-                .onSuccess(answer -> billed(answer, began))
+                .onSuccess(answer -> MeteredModel.answered(models, request, answer, began))
                 .onComplete(answer -> {
                     if (answer.succeeded() || evidence(answer.cause(), call, true) == Evidence.ANSWERED) {
                         answered(name);
@@ -170,13 +171,5 @@ public final class WatchedModel implements ChatModel {
         if (breaker.state() != Breaker.State.CLOSED) {
             doubt(name); // it opened after this probe was sent, and only a later one closes it
         }
-    }
-
-    private void billed(Answer answer, long began) {
-        var usage = answer.usage();
-        metrics.llmRequest(answer.provider(), answer.model(), "success", Duration.ofNanos(System.nanoTime() - began));
-        metrics.llmTokens(answer.provider(), answer.model(), "input", usage.inputTokens());
-        metrics.llmTokens(answer.provider(), answer.model(), "output", usage.outputTokens());
-        metrics.llmCost(answer.provider(), answer.model(), usage.costUsd());
     }
 }

@@ -96,7 +96,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.warn("circuit changed dependency={} from={} to={}", NAME, from, to));
-        metrics.circuit(NAME, () -> breaker.state().level());
+        metrics.dependencies().circuit(NAME, () -> breaker.state().level());
     }
 
     @Override

@@ -43,7 +43,7 @@ public final class ShadowedPolicy implements PolicyEngine {
                 BREAKER,
                 System::nanoTime,
                 (from, to) -> log.info("circuit changed dependency=candidate from={} to={}", from, to));
-        metrics.circuit("candidate", () -> breaker.state().level());
+        metrics.dependencies().circuit("candidate", () -> breaker.state().level());
     }
 
     /**
@@ -66,8 +66,9 @@ public final class ShadowedPolicy implements PolicyEngine {
         var trial = tried(input, call); // beside the real one, not after it
         return real.decide(input, call)
                 .compose(verdict -> trial.map(other -> {
-                    metrics.candidateDecided(
-                            verdict.result().word(), other.result().word());
+                    metrics.governance()
+                            .candidateDecided(
+                                    verdict.result().word(), other.result().word());
                     return verdict.withCandidate(other);
                 }));
     }

@@ -10,11 +10,11 @@ public final class EventLoops {
     private static final long PERIOD_MILLIS = 100;
     private static final Duration BLOCKED = Duration.ofSeconds(1);
 
-    private final Metrics metrics;
+    private final LoopMetrics metrics;
     private final Map<Thread, Long> loopToLastTick = new ConcurrentHashMap<>();
 
     public EventLoops(Metrics metrics) {
-        this.metrics = metrics;
+        this.metrics = metrics.loops();
     }
 
     /** Begins to sample the caller's loop; ends with the verticle that called. */
@@ -29,9 +29,9 @@ public final class EventLoops {
         var before = loopToLastTick.put(loop, now);
         if (before != null) {
             var late = Duration.ofNanos(Math.max(0, now - before)).minusMillis(PERIOD_MILLIS);
-            metrics.eventLoopLag(late.isNegative() ? Duration.ZERO : late);
+            metrics.late(late.isNegative() ? Duration.ZERO : late);
             if (late.compareTo(BLOCKED) > 0) {
-                metrics.eventLoopBlocked();
+                metrics.blocked();
             }
         }
     }

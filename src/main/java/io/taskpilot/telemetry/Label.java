@@ -1,41 +1,37 @@
 package io.taskpilot.telemetry;
 
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.List;
 
 /**
- * A label's values, bounded, so that no input can make series without end: a value that is not listed, or comes after
- * the bound is reached, counts as {@code other}. Thread-safe.
+ * A label and what it may say. Every label is bounded: a value that was not foreseen counts as {@link #OTHER}.
+ *
+ * @param name as Prometheus has it
+ * @param source where its values come from
+ * @param values what is known of them here
+ * @param most how many there may be, {@link #OTHER} not counted
  */
-final class Label {
-    private static final String OTHER = "other";
-    private static final int LONGEST = 100;
+record Label(String name, Source source, List<String> values, int most) {
+    static final String OTHER = "other";
 
-    private final Set<String> values;
-    private final int bound;
-
-    private Label(Set<String> values, int bound) {
-        this.values = values;
-        this.bound = bound;
+    /** Where values come from. */
+    enum Source {
+        /** They are listed here. */
+        CLOSED,
+        /** The configuration names them at start; no request can add one. */
+        CONFIGURED,
+        /** They are learned as they come, up to the bound. For what only an operator's own servers say. */
+        LEARNED
     }
 
-    static Label of(String... words) {
-        return new Label(Set.of(words), words.length);
+    static Label closed(String name, String... values) {
+        return new Label(name, Source.CLOSED, List.of(values), values.length);
     }
 
-    /** The first {@code bound} values that come, such as names from the configuration. */
-    static Label upTo(int bound) {
-        return new Label(ConcurrentHashMap.newKeySet(), bound);
+    static Label configured(String name, int most) {
+        return new Label(name, Source.CONFIGURED, List.of(), most);
     }
 
-    String value(String word) {
-        if (values.contains(word)) {
-            return word;
-        }
-        if (values.size() >= bound || word.length() > LONGEST) {
-            return OTHER;
-        }
-        values.add(word);
-        return word;
+    static Label learned(String name, int most) {
+        return new Label(name, Source.LEARNED, List.of(), most);
     }
 }

@@ -53,6 +53,7 @@ record Network(Vertx vertx, HttpClient client, Function<String, Future<List<Inet
      */
     static HttpClientOptions clientOptions() {
         return new HttpClientOptions()
+                .setMetricsName("webhooks")
                 .setKeepAlive(false)
                 .setVerifyHost(true)
                 .setSslHandshakeTimeout(HANDSHAKE_SECONDS)

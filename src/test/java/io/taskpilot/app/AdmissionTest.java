@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /** What happens to runs that no node has room for, and to those that come when a node drives none at all. */
 class AdmissionTest {
     private static final String INPUT = "Create a low priority task \"Wait your turn\"";
-    private static final String REFUSED = "taskpilot_admission_rejected_total{reason=\"queue\"}";
+    private static final String REFUSED = "taskpilot_admission_rejected_total{reason=\"overload\"}";
     private static final String DEPTH = "taskpilot_admission_queue_depth";
 
     private static Map<String, String> room(int runs, int queue, String latency) {
@@ -48,8 +48,8 @@ class AdmissionTest {
                 Thread.onSpinWait();
             }
             assertThat(metric(server, "taskpilot_admission_in_flight")).isEqualTo(1);
-            assertThat(metric(server, "taskpilot_admission_limit{of=\"queue\"}"))
-                    .isEqualTo(2);
+            assertThat(metric(server, "taskpilot_admission_limit")).isEqualTo(1);
+            assertThat(metric(server, "taskpilot_admission_queue_limit")).isEqualTo(2);
             assertThat(waiting).allMatch(run -> status(server, run).equals("queued"));
 
             var cancelled = waiting.get(0);

@@ -180,7 +180,7 @@ class AnnouncementTest {
                             new PgAnnouncements(connections),
                             deafOnce,
                             Duration.ofMillis(100),
-                            new Metrics("test", "test")))
+                            new Metrics("test", "test").approvals()))
                     .await();
 
             assertThat(tries.poll(20, TimeUnit.SECONDS)).isEqualTo(first);

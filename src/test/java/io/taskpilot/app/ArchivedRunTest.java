@@ -172,11 +172,12 @@ class ArchivedRunTest {
         var blocking = new BlockingIo(vertx);
         var metrics = new Metrics("1", "test");
         var database = Database.open(vertx, address, 2);
-        var objects = new WatchedStore(store.apply(vertx, blocking), new HealthRegistry(), metrics, "test");
-        var archive = new TraceArchive(objects, blocking, metrics);
+        var objects =
+                new WatchedStore(store.apply(vertx, blocking), new HealthRegistry(), metrics.dependencies(), "test");
+        var archive = new TraceArchive(objects, blocking, metrics.stores());
         var at = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), EVER, EVER, true);
         var reader = new PgRunReader(database, null);
-        vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics))
+        vertx.deployVerticle(new Archivist(new PgRetention(database), reader, archive, at, metrics.stores()))
                 .await(20, TimeUnit.SECONDS);
         eventually(() -> TestPostgres.query(address, "select count(*) from runs where archived_at is null")
                 .equals("0"));

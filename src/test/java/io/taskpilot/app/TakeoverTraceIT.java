@@ -32,7 +32,7 @@ class TakeoverTraceIT {
     private SeenTrace takeOver(OtlpReceiver collector) throws Exception {
         var settings = new HashMap<>(collector.settings("grpc"));
         settings.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
-        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "1s");
+        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "4s"); // what is left of a turn when the plan is out
         settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=first");
         try (var first = ServerProcess.start(directory.resolve("first"), settings)) {
             settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=second");

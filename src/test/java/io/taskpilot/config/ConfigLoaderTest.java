@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigLoaderTest {
     private static final String LONG_SECRET = "0123456789abcdef0123456789abcdef";
+    private static final String METRICS_TOKEN = "token of metrics 0123456789abcdef";
     private static final String WEBHOOK_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
     @TempDir
@@ -57,7 +58,7 @@ class ConfigLoaderTest {
                         conf,
                         Set.of(Role.GATEWAY, Role.AGENTS),
                         new TaskPilotConfig.Http("127.0.0.1", 8000, "127.0.0.1", 8081, false, 10_000),
-                        new Auth(Auth.Mode.NONE, null, null),
+                        new Auth(Auth.Mode.NONE, null, null, null),
                         new TaskPilotConfig.Limits(2000, 10_000, 1000, 8),
                         new TaskPilotConfig.Drain(Duration.ofSeconds(5), Duration.ofSeconds(45)),
                         new TaskPilotConfig.Postgres(null, 10),
@@ -86,7 +87,7 @@ class ConfigLoaderTest {
                                 false),
                         new TaskPilotConfig.Tools(Map.of()),
                         new Log("INFO", null, null, null),
-                        new TaskPilotConfig.Telemetry(Map.of())));
+                        new TaskPilotConfig.Telemetry(false, Map.of())));
     }
 
     @Test
@@ -103,7 +104,7 @@ class ConfigLoaderTest {
         var telemetry = load("", environment, Map.of()).telemetry();
 
         assertThat(telemetry.otel()).isEqualTo(Map.of("OTEL_SERVICE_NAME", "agents"));
-        assertThat(telemetry).hasToString("Telemetry[otel=[OTEL_SERVICE_NAME]]");
+        assertThat(telemetry).hasToString("Telemetry[genai=false, otel=[OTEL_SERVICE_NAME]]");
     }
 
     @Test
@@ -133,7 +134,10 @@ class ConfigLoaderTest {
                 .toList();
         var known = ConfigLoader.settings().stream()
                 .map(Setting::path)
-                .filter(path -> !path.endsWith("ecretFile") && !path.endsWith("urlFile") && !path.endsWith("KeyFile"))
+                .filter(path -> !path.endsWith("ecretFile")
+                        && !path.endsWith("urlFile")
+                        && !path.endsWith("KeyFile")
+                        && !path.endsWith("TokenFile"))
                 .toList();
 
         assertThat(inFile).containsExactlyInAnyOrderElementsOf(known);
@@ -149,6 +153,7 @@ class ConfigLoaderTest {
             }
         }
         environment.put("TASKPILOT_AUTH_SECRET", LONG_SECRET);
+        environment.put("TASKPILOT_AUTH_METRICS_TOKEN", METRICS_TOKEN);
         environment.put("TASKPILOT_POSTGRES_URL", "postgresql://tp:pw@db:5432/tp");
         environment.put("TASKPILOT_DECISIONS_CHAIN_KEY", LONG_SECRET);
         environment.put("TASKPILOT_LLM_API_KEY", "sk-1");
@@ -285,7 +290,7 @@ class ConfigLoaderTest {
                         secrets.forEach(secret -> assertThat(e.getMessage()).doesNotContain(secret)));
         var good = loaded(EVERY_KEY, Map.of(), Map.of());
         assertThat(good.settings().toString() + good.config())
-                .doesNotContain(LONG_SECRET, WEBHOOK_SECRET, "sk-1", "tp:pw");
+                .doesNotContain(LONG_SECRET, METRICS_TOKEN, WEBHOOK_SECRET, "sk-1", "tp:pw");
         assertThat(good.settings().toString()).doesNotContain("/hook");
     }
 
@@ -432,7 +437,7 @@ class ConfigLoaderTest {
                 conf,
                 Set.of(Role.AGENTS),
                 new TaskPilotConfig.Http("0.0.0.0", 1, "::1", 2, true, 3),
-                new Auth(Auth.Mode.KEYS, Path.of("/keys.yaml"), new Secret(LONG_SECRET)),
+                new Auth(Auth.Mode.KEYS, Path.of("/keys.yaml"), new Secret(LONG_SECRET), new Secret(METRICS_TOKEN)),
                 new TaskPilotConfig.Limits(4, 7, 5, 6),
                 new TaskPilotConfig.Drain(Duration.ofSeconds(1), Duration.ofSeconds(2)),
                 new TaskPilotConfig.Postgres(new Secret("postgresql://tp:pw@db:5432/tp"), 7),
@@ -484,11 +489,10 @@ class ConfigLoaderTest {
                                 true,
                                 Duration.ofSeconds(5)))),
                 new Log("DEBUG", Log.Format.JSON, false, true),
-                new TaskPilotConfig.Telemetry(Map.of()));
+                new TaskPilotConfig.Telemetry(true, Map.of()));
     }
 
-    private static final String EVERY_KEY =
-            """
+    private static final String EVERY_KEY = """
             environment: production
             dataDir: /d
             confDir: .
@@ -500,7 +504,7 @@ class ConfigLoaderTest {
               managementPort: 2
               managementOnly: true
               maxConnections: 3
-            auth: {mode: keys, keysFile: /keys.yaml, secret: %s}
+            auth: {mode: keys, keysFile: /keys.yaml, secret: %s, metricsToken: %s}
             limits: {runs: 4, queue: 7, runsPerKey: 5, toolCalls: 6}
             drain: {accept: 1s, grace: 2s}
             postgres: {url: "postgresql://tp:pw@db:5432/tp", poolSize: 7}
@@ -538,5 +542,7 @@ class ConfigLoaderTest {
                   allowPrivate: true
                   timeout: 5s
             log: {level: debug, format: json, access: false, decisions: true}
-            """.formatted(LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET);
+            telemetry: {genai: true}
+            """.formatted(
+            LONG_SECRET, METRICS_TOKEN, WEBHOOK_SECRET, WEBHOOK_SECRET, LONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET);
 }

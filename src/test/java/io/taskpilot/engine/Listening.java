@@ -30,7 +30,7 @@ public final class Listening implements AutoCloseable {
     }
 
     public Listening(Source transport) {
-        signals = new NodeSignals(vertx, transport.on(vertx), metrics, standings::add);
+        signals = new NodeSignals(vertx, transport.on(vertx), metrics.signals(), standings::add);
         signals.onCancelRequested(cancelled::add);
         signals.onClaimable(() -> claimable.add(true));
         signals.onMissed(() -> missed.add(true));

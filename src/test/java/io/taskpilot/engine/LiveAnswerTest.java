@@ -195,19 +195,4 @@ class LiveAnswerTest {
         assertThat(left).isEmpty();
         assertThat(judged).hasSize(1);
     }
-
-    @Test
-    void whenTheFirstTextCameIsKnownAlsoWhereNobodySeesIt() throws Exception {
-        var answer = answer(null, LiveAnswerTest::passes);
-        answer.end();
-        assertThat(answer.began()).isEmpty();
-
-        var before = System.nanoTime();
-        on(answer, live -> live.accept("a"));
-        var began = answer.began();
-        on(answer, live -> live.accept("b"));
-
-        assertThat(began.orElseThrow() - before).isBetween(0L, System.nanoTime() - before);
-        assertThat(answer.began()).isEqualTo(began);
-    }
 }

@@ -205,8 +205,7 @@ final class DecisionExportTest {
     private static double metric() {
         return metrics.scrape("text/plain")
                 .lines()
-                .filter(line ->
-                        line.startsWith("taskpilot_stream_closed_total{reason=\"client_gone\",transport=\"export\"}"))
+                .filter(line -> line.startsWith("taskpilot_exports_cut_total{reason=\"client_gone\"}"))
                 .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
                 .sum();
     }

@@ -66,7 +66,7 @@ final class HealthTest {
     void metricsComeInTheFormatThatIsAskedFor() throws Exception {
         try (var server = TestGateway.open()) {
             var client = new Client(server.managementUrl());
-            server.metrics.workflowStarted("taskpilot");
+            server.metrics.workflows().started("taskpilot");
 
             var text = client.get("/metrics");
             var open = client.get("/metrics", "Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");

@@ -69,7 +69,8 @@ final class IngressBench {
 
     /** @param callers with as many as there are calls, each is asked about; with few, most are known */
     private void measure(String name, IngressPolicy policy, int callers) throws Exception {
-        var ingress = Ingress.enforce(policy, entry -> Future.succeededFuture(), true, "production", metrics);
+        var ingress =
+                Ingress.enforce(policy, entry -> Future.succeededFuture(), true, "production", metrics.governance());
         ask(ingress, callers, new long[WARM]);
         var took = new long[MEASURED];
         var began = System.nanoTime();

@@ -78,7 +78,7 @@ final class IngressTest {
                         },
                         true,
                         "staging",
-                        ingress.metrics));
+                        ingress.metrics.governance()));
     }
 
     @AfterEach

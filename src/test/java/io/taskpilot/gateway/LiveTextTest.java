@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 
 /** Live text between the events of a stream: where it belongs, or nowhere, and never in an event's place. */
 final class LiveTextTest {
-    private static final String DROPPED = "taskpilot_stream_dropped_events_total{transport=\"%s\"}";
+    private static final String DROPPED = "taskpilot_stream_dropped_events_total{kind=\"text\",transport=\"%s\"}";
 
     private TestGateway server;
     private UUID run;

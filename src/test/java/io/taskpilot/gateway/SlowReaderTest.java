@@ -73,7 +73,7 @@ final class SlowReaderTest {
 
         assertThat(server.metric("taskpilot_stream_connections{transport=\"sse\"}"))
                 .isZero();
-        assertThat(server.metric("taskpilot_stream_dropped_events_total{transport=\"sse\"}"))
+        assertThat(server.metric("taskpilot_stream_dropped_events_total{kind=\"event\",transport=\"sse\"}"))
                 .isPositive();
         server.await("connections cut", () -> server.gateway.connections().get() == 0);
         assertThat(usedHeap() - before).isLessThan(20L << 20);
@@ -97,7 +97,7 @@ final class SlowReaderTest {
         try (var socket = new io.taskpilot.gateway.Socket(server.vertx, server.url(), null)) {
             socket.pause();
             socket.send("{\"op\": \"subscribe\", \"id\": \"a\", \"run_id\": \"run_%s\"}".formatted(run));
-            server.awaitMetric("taskpilot_stream_dropped_events_total{transport=\"websocket\"}", 1);
+            server.awaitMetric("taskpilot_stream_dropped_events_total{kind=\"event\",transport=\"websocket\"}", 1);
 
             socket.resume();
 
@@ -131,7 +131,7 @@ final class SlowReaderTest {
         System.arraycopy(text.getBytes(StandardCharsets.US_ASCII), 0, frame, 6, text.length());
         socket.getOutputStream().write(frame);
 
-        server.awaitMetric("taskpilot_stream_dropped_events_total{transport=\"websocket\"}", 1);
+        server.awaitMetric("taskpilot_stream_dropped_events_total{kind=\"event\",transport=\"websocket\"}", 1);
         server.await("connection cut", () -> server.gateway.connections().get() == 0);
 
         server.awaitMetric(SLOW.formatted("websocket"), 1);
@@ -145,7 +145,7 @@ final class SlowReaderTest {
         var run = longRun();
         var socket = stalled("/v1/runs/run_" + run + "/trace");
 
-        server.awaitMetric(SLOW.formatted("export"), 1);
+        server.awaitMetric("taskpilot_exports_cut_total{reason=\"slow_reader\"}", 1);
 
         socket.close();
     }

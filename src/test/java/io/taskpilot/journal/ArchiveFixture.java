@@ -62,14 +62,17 @@ final class ArchiveFixture implements AutoCloseable {
         blocking = new BlockingIo(journal.vertx);
         archive = archive(new FileObjects(directory, blocking));
         copies = new SealCopies(
-                new WatchedStore(new FileObjects(directory, blocking), health, metrics, "test"), blocking, true);
+                new WatchedStore(new FileObjects(directory, blocking), health, metrics.dependencies(), "test"),
+                blocking,
+                true);
         seals = new PgSeals(journal.database, null, "test");
         reader = reader(archive, EVER);
         journal.register();
     }
 
     TraceArchive archive(ObjectStore store) {
-        return new TraceArchive(new WatchedStore(store, health, metrics, "test"), blocking, metrics);
+        return new TraceArchive(
+                new WatchedStore(store, health, metrics.dependencies(), "test"), blocking, metrics.stores());
     }
 
     PgRunReader reader(TraceArchive from, Duration kept) {
@@ -119,7 +122,11 @@ final class ArchiveFixture implements AutoCloseable {
     String archivist(TraceArchive to, Duration keepJournal, Duration keepArchive) {
         var settings = new Archivist.Settings(Duration.ZERO, Duration.ofMillis(50), keepJournal, keepArchive, true);
         var archivist = new Archivist(
-                new PgRetention(journal.database), reader(to, keepArchive), to, settings, new Metrics("1", "test"));
+                new PgRetention(journal.database),
+                reader(to, keepArchive),
+                to,
+                settings,
+                new Metrics("1", "test").stores());
         return await(journal.vertx.deployVerticle(archivist));
     }
 
@@ -162,7 +169,7 @@ final class ArchiveFixture implements AutoCloseable {
 
     private String sealer(SealCopies to, Duration margin) {
         var settings = new Sealer.Settings(margin, Duration.ofMillis(50));
-        return await(journal.vertx.deployVerticle(new Sealer(seals, to, settings, health, metrics)));
+        return await(journal.vertx.deployVerticle(new Sealer(seals, to, settings, health, metrics.stores())));
     }
 
     /** Seals every day that is over, and copies the seals. */

@@ -346,8 +346,11 @@ class ArchiveTest {
         }
         var elsewhere = Files.createTempDirectory("taskpilot-archive");
         var store = new WatchedStore(
-                new FileObjects(elsewhere, fixture.blocking), fixture.health, fixture.metrics, "elsewhere");
-        var archive = new TraceArchive(store, fixture.blocking, fixture.metrics);
+                new FileObjects(elsewhere, fixture.blocking),
+                fixture.health,
+                fixture.metrics.dependencies(),
+                "elsewhere");
+        var archive = new TraceArchive(store, fixture.blocking, fixture.metrics.stores());
         fixture.sealOldMonth();
 
         var archivist = fixture.archivist(archive, MONTH, EVER);

@@ -14,6 +14,8 @@ import java.util.concurrent.TimeUnit;
 
 /** A real PostgreSQL of one test's own, to be stopped, started again on the same port, and otherwise ill-treated. */
 public final class Postmaster implements AutoCloseable {
+    private static final String HELD = "test";
+
     private static final int CONNECTIONS = 30;
 
     private final Path dir;
@@ -127,10 +129,13 @@ public final class Postmaster implements AutoCloseable {
         throw new IllegalStateException("never full");
     }
 
+    /** All that are not ours: one that is just being opened does not say yet whose it is. */
     private String count() {
         try (var statement = held.get(0).createStatement();
-                var rows = statement.executeQuery(
-                        "select count(*) from pg_stat_activity where application_name = 'taskpilot'")) {
+                var rows = statement.executeQuery("""
+                        select count(*) from pg_stat_activity where backend_type = 'client backend'
+                          and coalesce(application_name, '') not in ('%s', 'PostgreSQL JDBC Driver')
+                        """.formatted(HELD))) {
             rows.next();
             return rows.getString(1);
         } catch (SQLException e) {
@@ -141,7 +146,7 @@ public final class Postmaster implements AutoCloseable {
     /** Runs a statement in a session that stays open until {@link #release}. */
     public void hold(String sql) {
         var properties = address().jdbcProperties();
-        properties.setProperty("ApplicationName", "test");
+        properties.setProperty("ApplicationName", HELD);
         try {
             held.add(DriverManager.getConnection(address().jdbcUrl(), properties));
             try (var statement = held.get(held.size() - 1).createStatement()) {

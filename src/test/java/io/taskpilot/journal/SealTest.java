@@ -285,7 +285,10 @@ class SealTest {
         TestPostgres.delete(fixture.directory);
         Files.writeString(fixture.directory, "not a directory");
         var store = new WatchedStore(
-                new FileObjects(fixture.directory, fixture.blocking), fixture.health, fixture.metrics, "test");
+                new FileObjects(fixture.directory, fixture.blocking),
+                fixture.health,
+                fixture.metrics.dependencies(),
+                "test");
         var sealer = fixture.sealer(new SealCopies(store, fixture.blocking, true));
 
         eventually(() -> fixture.sealing().equals("4 seals wait for the object store"));
@@ -343,7 +346,7 @@ class SealTest {
         }
 
         SealCopies copies() {
-            var watched = new WatchedStore(this, fixture.health, fixture.metrics, "test");
+            var watched = new WatchedStore(this, fixture.health, fixture.metrics.dependencies(), "test");
             return new SealCopies(watched, fixture.blocking, true);
         }
     }

@@ -129,7 +129,8 @@ class SqlStateTest {
                   execute format('alter database %I set default_transaction_isolation = serializable', current_database());
                 end $$""");
         try (var other = fixture.another()) {
-            for (var lane : List.of(other.database.shared(), other.database.dedicated(), other.database.heartbeats())) {
+            for (var lane :
+                    List.of(other.database.shared(), other.database.dedicated("test"), other.database.heartbeats())) {
                 assertThat(await(lane.run("show " + setting)).iterator().next().getString(0))
                         .isEqualTo(value);
             }

@@ -24,6 +24,7 @@ import io.taskpilot.llm.WireProvider.Script;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Retry;
+import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -60,6 +61,7 @@ class OpenAiModelTest {
     private final Vertx vertx = Vertx.vertx();
     private final Context context = vertx.getOrCreateContext();
     private final List<String> pieces = new CopyOnWriteArrayList<>();
+    private final Metrics metrics = new Metrics("1", "test");
 
     @AfterEach
     void close() throws Exception {
@@ -75,7 +77,7 @@ class OpenAiModelTest {
         var catalog = ModelCatalog.load(Path.of("conf/models.yaml"), problems);
         assertThat(problems).isEmpty();
         var settings = new OpenAiModel.Settings("openai", baseUrl, new Secret(KEY), concurrency, streaming);
-        return new OpenAiModel(vertx, settings, catalog, EAGER);
+        return new OpenAiModel(vertx, settings, catalog, metrics.models(), EAGER);
     }
 
     private static Request request(String model, List<Function> functions, @Nullable String mustCall) {

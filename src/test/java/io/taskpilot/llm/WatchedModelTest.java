@@ -21,12 +21,14 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** When a provider is left alone, and how that ends. {@code ModelDownTest} has the same over sockets. */
@@ -41,6 +43,11 @@ class WatchedModelTest {
     private volatile ChatModel provider = (request, call, text) -> gone();
     private final WatchedModel model =
             new WatchedModel(vertx, this::counted, this::counted, TIMEOUT, "a test", health, metrics);
+
+    @BeforeEach
+    void nameModel() {
+        metrics.nameModels(Set.of("m"));
+    }
 
     @AfterEach
     void close() throws Exception {

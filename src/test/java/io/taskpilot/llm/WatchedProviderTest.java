@@ -56,8 +56,8 @@ class WatchedProviderTest {
         var catalog = ModelCatalog.load(Path.of("conf/models.yaml"), problems);
         assertThat(problems).isEmpty();
         var settings = new OpenAiModel.Settings("openai", provider.baseUrl(), null, concurrency, true);
-        var model = new OpenAiModel(vertx, settings, catalog, EAGER);
-        var probed = new OpenAiModel(vertx, settings.alone(), catalog, EAGER);
+        var model = new OpenAiModel(vertx, settings, catalog, metrics.models(), EAGER);
+        var probed = new OpenAiModel(vertx, settings.alone(), catalog, metrics.models(), EAGER);
         return new WatchedModel(vertx, model, probed, timeout, "a test", health, metrics);
     }
 

@@ -116,6 +116,12 @@ public final class WireProvider implements AutoCloseable {
         };
     }
 
+    /** As {@link #text}, from a model that says what it is called. */
+    public static Script servedBy(String model, String text, Call... calls) {
+        return (request, response) -> document(response)
+                .end(completion(text, calls).put("model", model).toBuffer());
+    }
+
     /** As {@link #text}, but every byte is a chunk of its own. */
     public static Script byteByByte(String text, Call... calls) {
         return (request, response) -> {
