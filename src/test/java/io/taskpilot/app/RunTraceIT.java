@@ -45,7 +45,7 @@ class RunTraceIT {
                     "TASKPILOT_GUARDRAILS_TIMEOUT",
                     "20s",
                     "TASKPILOT_LLM_OFFLINE_LATENCY",
-                    "1s",
+                    "3s",
                     "OTEL_EXPORTER_OTLP_ENDPOINT",
                     collector.grpc().toString(),
                     "OTEL_BSP_SCHEDULE_DELAY",

@@ -23,16 +23,13 @@ class TakeoverTraceIT {
             assertWhole(trace);
             assertThat(trace.one("invoke_workflow taskpilot").attribute("taskpilot.run.attempt"))
                     .isEqualTo("2");
-            var reviews = trace.all("invoke_agent ReviewerAgent");
-            assertThat(reviews.get(0).attribute("error.type")).isEqualTo("node_dead");
-            assertThat(reviews.get(1).attribute("taskpilot.run.resumed")).isEqualTo("node_dead");
         }
     }
 
     private SeenTrace takeOver(OtlpReceiver collector) throws Exception {
         var settings = new HashMap<>(collector.settings("grpc"));
         settings.put("TASKPILOT_POSTGRES_URL", TestPostgres.database().url().value());
-        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "4s"); // what is left of a turn when the plan is out
+        settings.put("TASKPILOT_LLM_OFFLINE_LATENCY", "3s");
         settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=first");
         try (var first = ServerProcess.start(directory.resolve("first"), settings)) {
             settings.put("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=second");
@@ -51,7 +48,7 @@ class TakeoverTraceIT {
                         traceId,
                         seen -> seen.has("invoke_workflow taskpilot")
                                 && seen.has("execute_tool create_task")
-                                && seen.all("invoke_agent ReviewerAgent").size() == 2);
+                                && seen.orphans("").isEmpty());
             }
         }
     }
@@ -67,17 +64,23 @@ class TakeoverTraceIT {
         var workflow = trace.one("invoke_workflow taskpilot");
         assertThat(workflow.node()).isEqualTo("second");
         assertThat(trace.one("POST /v1/runs").spanId()).isEqualTo(workflow.parentId());
-        assertThat(trace.children(workflow.spanId()).stream().map(SeenSpan::name))
+        // which agent it is depends on how soon the power goes
+        var cut = trace.spans().stream()
+                .filter(span -> span.attribute("error.type").equals("node_dead"))
+                .toList();
+        assertThat(cut).hasSize(1);
+        assertThat(cut.get(0).name()).startsWith("invoke_agent ");
+        var invocations = trace.all(cut.get(0).name());
+        assertThat(invocations).hasSize(2).first().isEqualTo(cut.get(0));
+        assertThat(invocations.get(1).attribute("taskpilot.run.resumed")).isEqualTo("node_dead");
+        assertThat(invocations.get(1).links()).containsExactly(cut.get(0).spanId());
+        assertThat(trace.children(invocations.get(1).spanId()).stream().map(SeenSpan::name))
+                .contains("chat offline", "check_guardrails output");
+        assertThat(trace.children(workflow.spanId()).stream()
+                        .map(SeenSpan::name)
+                        .distinct())
                 .containsExactly(
-                        "check_guardrails input",
-                        "plan",
-                        "invoke_agent ReviewerAgent",
-                        "invoke_agent ReviewerAgent",
-                        "invoke_agent ExecutorAgent");
-        var reviews = trace.all("invoke_agent ReviewerAgent");
-        assertThat(reviews.get(1).links()).containsExactly(reviews.get(0).spanId());
-        assertThat(trace.children(reviews.get(1).spanId()).stream().map(SeenSpan::name))
-                .containsExactly("chat offline", "check_guardrails output");
+                        "check_guardrails input", "plan", "invoke_agent ReviewerAgent", "invoke_agent ExecutorAgent");
         assertThat(trace.orphans("")).isEmpty();
     }
 }
