@@ -3,6 +3,7 @@ package io.taskpilot.engine;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.OnError;
@@ -10,6 +11,7 @@ import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.journal.Witness;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.Ids;
@@ -68,7 +70,13 @@ final class TestNode implements AutoCloseable {
         var database = Database.open(vertx, address, 3);
         reader = new PgRunReader(database, null);
         signals = new LocalSignals(vertx);
-        journal = new PgJournal(database, null, signals::changed, detail -> {});
+        journal = new PgJournal(
+                database,
+                Decisions.plain(null),
+                signals::changed,
+                detail -> {},
+                metrics.stores()::committed,
+                new Witness(decision -> {}, run -> RunMetrics.ended(metrics.workflows(), lease, run)));
         engine = new Engine(
                 vertx,
                 settings(approvalTtl),
