@@ -8,6 +8,7 @@ import io.taskpilot.run.Recorded;
 import io.taskpilot.run.Usage;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
@@ -103,7 +104,7 @@ final class RunJson {
         json.put("seq", delta.seq());
         json.put("run_id", id(delta.runId()));
         json.put("type", DELTA);
-        json.put("at", Instant.now().toString());
+        json.put("at", Instant.now().truncatedTo(ChronoUnit.MICROS).toString()); // as PostgreSQL has those of events
         json.put("attempt", attempt);
         json.put("data", data);
         return json;
