@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.AlertRules;
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -107,7 +108,7 @@ class AlertmanagerTest {
     }
 
     private Process start(int port) throws IOException {
-        var binary = WatchTool.ALERTMANAGER.installedOrSkip();
+        var binary = Tool.orSkip("ALERTMANAGER", "alertmanager");
         return new ProcessBuilder(
                         binary.toString(),
                         "--config.file="

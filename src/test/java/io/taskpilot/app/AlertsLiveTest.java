@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.AlertRules;
 import io.taskpilot.journal.PostgresProcess;
+import io.taskpilot.outside.Tool;
 import io.taskpilot.policy.OpaProcess;
 import java.net.URI;
 import java.nio.file.Path;
@@ -44,7 +45,7 @@ class AlertsLiveTest {
 
     @BeforeAll
     static void start() throws Exception {
-        WatchTool.PROMETHEUS.installedOrSkip();
+        Tool.orSkip("PROMETHEUS", "prometheus");
         opa = OpaProcess.start();
         postgres = PostgresProcess.create(directory.resolve("postgres"));
         server = TestServer.start(Map.of(

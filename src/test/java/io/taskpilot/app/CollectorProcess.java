@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -27,7 +28,7 @@ final class CollectorProcess implements AutoCloseable {
 
     /** Returns when it counts all that; skips the test where there is no collector. */
     static CollectorProcess start(Path directory) throws Exception {
-        var binary = WatchTool.OTELCOL.installedOrSkip();
+        var binary = Tool.orSkip("OTELCOL", "otelcol");
         var otlp = Nginx.freePort();
         var metrics = Nginx.freePort();
         var file = directory.resolve("collector.yaml");

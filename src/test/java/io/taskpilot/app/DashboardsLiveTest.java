@@ -7,6 +7,8 @@ import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.AlertRules;
 import io.taskpilot.PromQl;
 import io.taskpilot.llm.OfflineProvider;
+import io.taskpilot.outside.Tool;
+import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -48,7 +50,7 @@ class DashboardsLiveTest {
 
     @BeforeAll
     static void start() throws Exception {
-        WatchTool.PROMETHEUS.installedOrSkip();
+        Tool.orSkip("PROMETHEUS", "prometheus");
         var collector = CollectorProcess.start(directory);
         open.push(collector);
         engines = new RealEngines();
@@ -85,8 +87,7 @@ class DashboardsLiveTest {
 
     /** On a port: an OPA that asks a web server for its policy. */
     private static int opaWithABundle() throws Exception {
-        var opa = RealOpa.installedOrSkip();
-        var bundle = opa.bundle(Path.of("conf/policy"));
+        var bundle = RealOpa.installedOrSkip().bundle(Path.of("conf/policy"));
         var store = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         store.createContext("/bundle.tar.gz", exchange -> {
             exchange.sendResponseHeaders(200, bundle.length);
@@ -95,12 +96,10 @@ class DashboardsLiveTest {
         });
         store.start();
         open.push(() -> store.stop(0));
-        var port = RealOpa.unusedPort();
         var service = URI.create("http://127.0.0.1:" + store.getAddress().getPort());
-        var process = opa.serveBundle(service, port, directory.resolve("opa-bundle.log"));
-        open.push(() -> process.destroyForcibly().onExit().join());
-        RealOpa.awaitHealthy(process, port);
-        return port;
+        var process = OpaProcess.ofBundle(service);
+        open.push(process);
+        return process.port();
     }
 
     private static void load() throws Exception {

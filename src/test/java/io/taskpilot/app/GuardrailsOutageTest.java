@@ -69,7 +69,7 @@ class GuardrailsOutageTest {
             assertThat(types(items(waits.user().get("/v1/runs/" + waiting + "/events"))))
                     .doesNotContain("agent.started", "run.failed");
 
-            nemo.restart();
+            nemo.startAgain();
 
             await(() -> status(fails).equals("up"));
             assertThat(user.finish(REQUEST).path("status").asText()).isEqualTo("succeeded");
@@ -81,13 +81,13 @@ class GuardrailsOutageTest {
                             .asText())
                     .isEqualTo("blocked");
 
-            nemo.signal("STOP");
+            nemo.hang();
             try {
                 assertThat(unchecked(user, "Create a low priority task \"Feed the cat\""))
                         .as("a server that hangs")
                         .doesNotContain("agent.started");
             } finally {
-                nemo.signal("CONT");
+                nemo.goOn();
             }
             await(() -> status(fails).equals("up"));
             assertThat(user.finish(REQUEST).path("status").asText()).isEqualTo("succeeded");

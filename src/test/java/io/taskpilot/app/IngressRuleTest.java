@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.Secret;
 import io.taskpilot.gateway.ApiKeys;
+import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,7 +30,7 @@ class IngressRuleTest {
 
     private final ApiKeys.Made operator = ApiKeys.make(SECRET);
     private final ApiKeys.Made client = ApiKeys.make(SECRET);
-    private @Nullable Process process;
+    private @Nullable OpaProcess process;
 
     @BeforeEach
     void reserveSubmitting() throws IOException {
@@ -49,7 +50,7 @@ class IngressRuleTest {
     @AfterEach
     void stop() throws Exception {
         if (process != null) {
-            process.destroyForcibly().waitFor();
+            process.close();
         }
     }
 
@@ -123,12 +124,9 @@ class IngressRuleTest {
     }
 
     private Map<String, String> serve(Path policy) throws Exception {
-        var opa = RealOpa.installedOrSkip();
-        var port = RealOpa.unusedPort();
-        var started = opa.serve(policy, port, directory.resolve("opa.log"));
+        var started = OpaProcess.start(policy);
         process = started;
-        RealOpa.awaitHealthy(started, port);
-        return Map.of("TASKPILOT_OPA_URL", "http://127.0.0.1:" + port, "TASKPILOT_POLICY_TIMEOUT", "2s");
+        return Map.of("TASKPILOT_OPA_URL", started.url().toString(), "TASKPILOT_POLICY_TIMEOUT", "2s");
     }
 
     private Map<String, String> settings(Path conf) {

@@ -1,7 +1,6 @@
 package io.taskpilot.app;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -10,10 +9,8 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -25,7 +22,6 @@ import java.util.stream.Stream;
  */
 final class Nginx implements AutoCloseable {
     private static final Path SHIPPED = Path.of("docker/nginx");
-    private static final String MISSING = "there is no nginx: install it, or set NGINX to its path";
     private static final int LOWEST_PORT = 10_000;
     private static final int EPHEMERAL_PORTS = 32_768;
 
@@ -37,22 +33,6 @@ final class Nginx implements AutoCloseable {
         this.process = process;
         this.log = log;
         this.url = url;
-    }
-
-    /** The command; skips the test where there is none, unless TASKPILOT_REQUIRE_TOOLS is true: then it fails. */
-    static Path installedOrSkip() {
-        return candidates().filter(Files::isExecutable).findFirst().orElseGet(() -> {
-            if ("true".equals(System.getenv("TASKPILOT_REQUIRE_TOOLS"))) {
-                throw new AssertionError(MISSING);
-            }
-            return abort(MISSING);
-        });
-    }
-
-    private static Stream<Path> candidates() {
-        var named = Optional.ofNullable(System.getenv("NGINX")).map(Path::of).stream();
-        var onPath = Arrays.stream(System.getenv("PATH").split(":")).map(directory -> Path.of(directory, "nginx"));
-        return Stream.of(named, onPath, Stream.of(Path.of("/usr/sbin/nginx"))).flatMap(paths -> paths);
     }
 
     /** @param directory for its files; stays the caller's */
@@ -108,7 +88,7 @@ final class Nginx implements AutoCloseable {
     private static ProcessBuilder command(Path directory, String... more) {
         var command = Stream.concat(
                 Stream.of(
-                        installedOrSkip().toString(),
+                        Tool.orSkip("NGINX", "nginx").toString(),
                         "-p",
                         directory.toString(),
                         "-c",

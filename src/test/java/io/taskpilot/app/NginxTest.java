@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -45,7 +46,7 @@ class NginxTest {
 
     @BeforeEach
     void requireNginx() {
-        Nginx.installedOrSkip();
+        Tool.orSkip("NGINX", "nginx");
     }
 
     @AfterEach

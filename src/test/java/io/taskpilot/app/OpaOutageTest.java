@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
 import java.io.IOException;
@@ -109,7 +110,7 @@ class OpaOutageTest {
     @Test
     void theServerStartsWithoutItAndRunsOnceItIsThere() throws Exception {
         RealOpa.installedOrSkip();
-        port = RealOpa.unusedPort();
+        port = OutsideProcess.unusedPort();
         try (var server = server("fail")) {
             unavailable(server.user());
             assertThat(opaHealth(server)).isEqualTo("down");
@@ -261,7 +262,7 @@ class OpaOutageTest {
     }
 
     private OpaProcess startOpa() throws Exception {
-        port = port == 0 ? RealOpa.unusedPort() : port;
+        port = port == 0 ? OutsideProcess.unusedPort() : port;
         var started = OpaProcess.start(port);
         opa = started;
         return started;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -114,18 +115,14 @@ class PolicyTrialTest {
     }
 
     private void throughAnOpaServer(String database, Path candidate, JsonNode expected) throws Exception {
-        var port = RealOpa.unusedPort();
-        var url = "http://127.0.0.1:" + port;
-        var opa = RealOpa.installedOrSkip().serve(candidate, port, directory.resolve("opa.log"));
-        try {
-            RealOpa.awaitHealthy(opa, port);
+        String url;
+        try (var opa = OpaProcess.start(candidate)) {
+            url = opa.url().toString();
             var named = command(1, database, "policy", "backtest", "--json", "--opa", url);
             var configured = command(1, database, "policy", "backtest", "--json", "--set", "opa.url=" + url);
 
             assertThat(ApiUser.JSON.readTree(named)).isEqualTo(expected);
             assertThat(ApiUser.JSON.readTree(configured)).isEqualTo(expected);
-        } finally {
-            opa.destroyForcibly().waitFor();
         }
         assertThat(command(1, database, "policy", "backtest", "--opa", url)).contains("policy gave no verdict");
         assertThat(command(2, database, "policy", "backtest", "--opa", "tcp://opa"))

@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -42,7 +43,7 @@ final class PrometheusProcess implements AutoCloseable {
      * @param jobs targets, host and port, by the name of their job; its own, {@code prometheus}, is added
      */
     static PrometheusProcess start(Path directory, String rules, Map<String, List<String>> jobs) throws Exception {
-        var binary = WatchTool.PROMETHEUS.installedOrSkip();
+        var binary = Tool.orSkip("PROMETHEUS", "prometheus");
         var port = Nginx.freePort();
         Files.writeString(directory.resolve("rules.yaml"), rules);
         Files.writeString(directory.resolve("prometheus.yml"), configuration(port, jobs));

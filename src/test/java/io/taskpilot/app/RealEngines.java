@@ -82,8 +82,7 @@ final class RealEngines implements AutoCloseable {
     Victim victim(String name) {
         return switch (name) {
             case "opa" -> new Victim(opa::kill, opa::startAgain, opa::hang, opa::goOn);
-            case "guardrails" ->
-                new Victim(nemo::kill, nemo::restart, () -> nemo.signal("STOP"), () -> nemo.signal("CONT"));
+            case "guardrails" -> new Victim(nemo::kill, nemo::startAgain, nemo::hang, nemo::goOn);
             case "redis" -> new Victim(redis::kill, redis::startAgain, redis::hang, redis::goOn);
             case "objects" -> new Victim(objects::kill, objects::startAgain, objects::hang, objects::goOn);
             default -> throw new IllegalArgumentException(name);

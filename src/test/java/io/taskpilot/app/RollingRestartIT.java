@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.outside.Tool;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,7 +28,7 @@ class RollingRestartIT {
 
     @Test
     void noClientSeesMoreOfItThanAReconnect() throws Exception {
-        Nginx.installedOrSkip();
+        Tool.orSkip("NGINX", "nginx");
         var database = TestPostgres.database();
         var ports = new ArrayList<Integer>();
         for (var i = 0; i < NODES; i++) {

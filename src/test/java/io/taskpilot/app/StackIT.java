@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.taskpilot.guardrail.RealNemo;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.outside.Tool;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.stack.Collector;
 import io.taskpilot.stack.Compose;
@@ -39,7 +40,7 @@ class StackIT {
 
     @BeforeEach
     void prepare() throws Exception {
-        Nginx.installedOrSkip();
+        Tool.orSkip("NGINX", "nginx");
         Collector.orSkip();
         assumeTrue("root".equals(System.getProperty("user.name")), "only root may hand files to others");
         compose = Compose.read();

@@ -8,18 +8,14 @@ import io.taskpilot.engine.ChatModel.Message;
 import io.taskpilot.engine.ChatModel.Request;
 import io.taskpilot.engine.ChatModel.Role;
 import io.taskpilot.llm.WireProvider.Call;
+import io.taskpilot.outside.OutsideProcess;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 
 /**
@@ -27,16 +23,12 @@ import java.util.stream.IntStream;
  * keeps, to be killed, stopped and started again.
  */
 public final class OfflineProvider implements AutoCloseable {
-    private static final long SLOWEST_START_NANOS = SECONDS.toNanos(60);
-
     private final int port;
-    private Process process;
+    private final OutsideProcess process;
 
     private OfflineProvider() throws IOException {
-        try (var free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
-        process = launch();
+        port = OutsideProcess.unusedPort();
+        process = OutsideProcess.start(command(port), () -> OutsideProcess.accepts(port));
     }
 
     public static OfflineProvider start() throws IOException {
@@ -94,36 +86,16 @@ public final class OfflineProvider implements AutoCloseable {
         return IntStream.range(0, array.size()).mapToObj(array::getJsonObject).toList();
     }
 
-    private Process launch() throws IOException {
-        var started = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx128m",
-                        "-XX:TieredStopAtLevel=1",
-                        "-XX:+UseSerialGC",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        OfflineProvider.class.getName(),
-                        String.valueOf(port))
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .start();
-        var end = System.nanoTime() + SLOWEST_START_NANOS;
-        while (!listens()) {
-            if (System.nanoTime() - end > 0 || !started.isAlive()) {
-                started.destroyForcibly();
-                throw new IllegalStateException("the provider did not start");
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
-        }
-        return started;
-    }
-
-    private boolean listens() {
-        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-            return socket.isConnected();
-        } catch (IOException notYet) {
-            return false;
-        }
+    private static List<String> command(int port) {
+        return List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx128m",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-cp",
+                System.getProperty("java.class.path"),
+                OfflineProvider.class.getName(),
+                String.valueOf(port));
     }
 
     public int port() {
@@ -131,31 +103,24 @@ public final class OfflineProvider implements AutoCloseable {
     }
 
     public void kill() {
-        process.destroyForcibly().onExit().join();
+        process.kill();
     }
 
-    public void startAgain() throws IOException {
-        process = launch();
+    public void startAgain() {
+        process.startAgain();
     }
 
     /** From now on it accepts, and never answers. */
-    public void hang() throws IOException, InterruptedException {
-        signal("STOP");
+    public void hang() {
+        process.hang();
     }
 
-    public void goOn() throws IOException, InterruptedException {
-        signal("CONT");
-    }
-
-    private void signal(String name) throws IOException, InterruptedException {
-        var sent = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
-        if (!sent.waitFor(10, SECONDS) || sent.exitValue() != 0) {
-            throw new IOException("the provider took no " + name);
-        }
+    public void goOn() {
+        process.goOn();
     }
 
     @Override
     public void close() {
-        kill();
+        process.close();
     }
 }

@@ -1,100 +1,59 @@
 package io.taskpilot.objects;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
 import io.minio.BucketExistsArgs;
 import io.minio.GetObjectArgs;
 import io.minio.MakeBucketArgs;
 import io.minio.MinioClient;
 import io.minio.errors.ErrorResponseException;
 import io.taskpilot.config.TaskPilotConfig;
+import io.taskpilot.outside.OutsideProcess;
+import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 
 /**
  * A real SeaweedFS with its S3 API and one bucket, in a process and a directory of its own, on ports that it keeps: to
  * be killed, stopped and started again. The program is that of $WEED, the PATH, or the cache of {@code .ci/run}.
  */
 public final class SeaweedFs implements AutoCloseable {
-    private static final String MISSING = "there is no SeaweedFS: set WEED to the path of its weed";
-    private static final Duration SLOWEST_START = Duration.ofMinutes(2);
     private static final String IDENTITIES = """
             {"identities": [{"name": "taskpilot",
               "credentials": [{"accessKey": "local-access", "secretKey": "local-secret"}],
               "actions": ["Admin", "Read", "List", "Tagging", "Write"]}]}
             """;
 
-    private final Path program;
     private final Path directory;
     private final List<Integer> ports;
     private final MinioClient client;
-    private Process process;
+    private final OutsideProcess process;
 
     private SeaweedFs(Path program) throws IOException {
-        this.program = program;
         directory = Files.createTempDirectory("taskpilot-weed");
         Files.writeString(directory.resolve("s3.json"), IDENTITIES);
         Files.createDirectory(directory.resolve("data"));
-        ports = unusedPorts(8);
+        ports = OutsideProcess.unusedPorts(8);
         client = MinioClient.builder()
                 .endpoint(url().toString())
                 .region("us-east-1")
                 .credentials("local-access", "local-secret")
                 .build();
         client.setTimeout(5_000, 5_000, 5_000);
-        process = launch();
+        process = OutsideProcess.start(command(program), this::hasBucket);
     }
 
     /** Returns when its bucket is there; skips the test without SeaweedFS, and fails it with TASKPILOT_REQUIRE_TOOLS. */
     public static SeaweedFs start() throws IOException {
-        var found = candidates().filter(Files::isExecutable).findFirst();
-        if (found.isEmpty() && "true".equals(System.getenv("TASKPILOT_REQUIRE_TOOLS"))) {
-            throw new AssertionError(MISSING);
-        }
-        return new SeaweedFs(found.orElseGet(() -> abort(MISSING)));
+        return new SeaweedFs(Tool.orSkip("WEED", "weed"));
     }
 
-    private static Stream<Path> candidates() throws IOException {
-        var named = Optional.ofNullable(System.getenv("WEED")).map(Path::of).stream();
-        var onPath = Arrays.stream(System.getenv("PATH").split(":")).map(directory -> Path.of(directory, "weed"));
-        var cache = Path.of(System.getProperty("user.home"), ".cache", "taskpilot-ci");
-        try (var files = Files.isDirectory(cache) ? Files.list(cache) : Stream.<Path>empty()) {
-            var cached = files.filter(file -> file.getFileName().toString().matches("weed-[^.]+\\.[^.]+\\.[^.]+"))
-                    .toList();
-            return Stream.of(named, onPath, cached.stream()).flatMap(paths -> paths);
-        }
-    }
-
-    private static List<Integer> unusedPorts(int count) throws IOException {
-        var open = new ArrayList<ServerSocket>();
-        try {
-            for (var i = 0; i < count; i++) {
-                open.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-            }
-            return open.stream().map(ServerSocket::getLocalPort).toList();
-        } finally {
-            for (var each : open) {
-                each.close();
-            }
-        }
-    }
-
-    private Process launch() throws IOException {
-        var command = List.of(
+    private List<String> command(Path program) {
+        return List.of(
                 program.toString(),
                 "server",
                 "-dir=" + directory.resolve("data"),
@@ -118,20 +77,6 @@ public final class SeaweedFs implements AutoCloseable {
                 "-s3.port.lance=0",
                 "-s3.localSocket=" + directory.resolve("s3.sock"),
                 "-s3.config=" + directory.resolve("s3.json"));
-        var started = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(
-                        directory.resolve("log").toFile()))
-                .start();
-        var end = System.nanoTime() + SLOWEST_START.toNanos();
-        while (!hasBucket()) {
-            if (System.nanoTime() - end > 0 || !started.isAlive()) {
-                started.destroyForcibly();
-                throw new IllegalStateException("weed did not start: " + Files.readString(directory.resolve("log")));
-            }
-            LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
-        }
-        return started;
     }
 
     private boolean hasBucket() {
@@ -172,32 +117,25 @@ public final class SeaweedFs implements AutoCloseable {
     }
 
     public void kill() {
-        process.destroyForcibly().onExit().join();
+        process.kill();
     }
 
-    public void startAgain() throws IOException {
-        process = launch();
+    public void startAgain() {
+        process.startAgain();
     }
 
     /** From now on it accepts, and never answers. */
-    public void hang() throws IOException, InterruptedException {
-        signal("STOP");
+    public void hang() {
+        process.hang();
     }
 
-    public void goOn() throws IOException, InterruptedException {
-        signal("CONT");
-    }
-
-    private void signal(String name) throws IOException, InterruptedException {
-        var sent = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
-        if (!sent.waitFor(10, TimeUnit.SECONDS) || sent.exitValue() != 0) {
-            throw new IOException("weed took no " + name);
-        }
+    public void goOn() {
+        process.goOn();
     }
 
     @Override
     public void close() {
-        kill();
+        process.close();
         try {
             for (var part : List.of("master", "volume", "filer", "s3")) { // where it puts these, always
                 for (var port : ports) {

@@ -1,38 +1,61 @@
 package io.taskpilot.policy;
 
+import io.taskpilot.outside.OutsideProcess;
 import java.io.IOException;
+import java.net.HttpURLConnection;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.util.ArrayList;
+import java.util.List;
 
-/** An OPA server with the shipped policy, on a port that it keeps, to be killed, stopped and started again. */
+/** An OPA server on a port that it keeps, to be killed, stopped and started again. */
 public final class OpaProcess implements AutoCloseable {
-    private final RealOpa opa;
-    private final Path log;
+    private static final Path SHIPPED = Path.of("conf/policy");
+
     private final int port;
-    private Process process;
+    private final OutsideProcess process;
 
-    private OpaProcess(RealOpa opa, int port) throws IOException, InterruptedException {
-        this.opa = opa;
+    private OpaProcess(int port, List<String> more) throws IOException {
         this.port = port;
-        log = Files.createTempFile("opa", ".log");
-        process = launch();
+        var command = new ArrayList<String>();
+        command.add(RealOpa.installedOrSkip().binary());
+        command.addAll(List.of("run", "--server", "--skip-version-check", "--addr=127.0.0.1:" + port));
+        command.addAll(more);
+        process = OutsideProcess.start(command, this::isHealthy);
     }
 
-    /** Returns when it answers; skips the test where there is no OPA. */
-    public static OpaProcess start() throws IOException, InterruptedException {
-        return start(RealOpa.unusedPort());
+    /** With the shipped policy; returns when it answers, and skips the test where there is no OPA. */
+    public static OpaProcess start() throws IOException {
+        return start(OutsideProcess.unusedPort());
     }
 
-    public static OpaProcess start(int port) throws IOException, InterruptedException {
-        return new OpaProcess(RealOpa.installedOrSkip(), port);
+    public static OpaProcess start(int port) throws IOException {
+        return new OpaProcess(port, List.of(SHIPPED.toString()));
     }
 
-    private Process launch() throws IOException, InterruptedException {
-        var started = opa.serve(Path.of("conf/policy"), port, log);
-        RealOpa.awaitHealthy(started, port);
-        return started;
+    /** @param policy a directory of Rego and data */
+    public static OpaProcess start(Path policy) throws IOException {
+        return new OpaProcess(OutsideProcess.unusedPort(), List.of(policy.toString()));
+    }
+
+    /** One that loads {@code bundle.tar.gz} from a web server, and tells Prometheus of it. */
+    public static OpaProcess ofBundle(URI service) throws IOException {
+        return new OpaProcess(
+                OutsideProcess.unusedPort(),
+                List.of(
+                        "--set=services.store.url=" + service,
+                        "--set=bundles.taskpilot.service=store",
+                        "--set=bundles.taskpilot.resource=bundle.tar.gz",
+                        "--set=bundles.taskpilot.polling.min_delay_seconds=1",
+                        "--set=bundles.taskpilot.polling.max_delay_seconds=2",
+                        "--set=status.prometheus=true"));
+    }
+
+    private boolean isHealthy() throws IOException {
+        var connection = (HttpURLConnection) url().resolve("/health").toURL().openConnection();
+        connection.setConnectTimeout(5_000);
+        connection.setReadTimeout(5_000);
+        return connection.getResponseCode() == 200;
     }
 
     public int port() {
@@ -44,32 +67,24 @@ public final class OpaProcess implements AutoCloseable {
     }
 
     public void kill() {
-        process.destroyForcibly().onExit().join();
+        process.kill();
     }
 
-    public void startAgain() throws IOException, InterruptedException {
-        process = launch();
+    public void startAgain() {
+        process.startAgain();
     }
 
     /** From now on it accepts, and never answers. */
-    public void hang() throws IOException, InterruptedException {
-        signal("STOP");
+    public void hang() {
+        process.hang();
     }
 
-    public void goOn() throws IOException, InterruptedException {
-        signal("CONT");
-    }
-
-    private void signal(String name) throws IOException, InterruptedException {
-        var sent = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
-        if (!sent.waitFor(10, TimeUnit.SECONDS) || sent.exitValue() != 0) {
-            throw new IOException("opa took no " + name);
-        }
+    public void goOn() {
+        process.goOn();
     }
 
     @Override
-    public void close() throws IOException {
-        kill();
-        Files.deleteIfExists(log);
+    public void close() {
+        process.close();
     }
 }

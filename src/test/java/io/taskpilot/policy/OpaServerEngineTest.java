@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.taskpilot.engine.CallContext;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.DecisionResult;
@@ -246,7 +247,7 @@ class OpaServerEngineTest {
 
     @Test
     void aServerThatIsNotThereIsNoVerdict() throws IOException {
-        engine = at("http://127.0.0.1:" + RealOpa.unusedPort());
+        engine = at("http://127.0.0.1:" + OutsideProcess.unusedPort());
 
         assertUnavailable(decide());
     }
@@ -271,12 +272,8 @@ class OpaServerEngineTest {
 
     @Test
     void theRealServerGivesTheAnswersOfTheShippedPolicy() throws Exception {
-        var opa = RealOpa.installedOrSkip();
-        var opaPort = RealOpa.unusedPort();
-        var process = opa.serve(Path.of("conf/policy"), opaPort, directory.resolve("opa.log"));
-        try {
-            engine = at("http://127.0.0.1:" + opaPort);
-            RealOpa.awaitHealthy(process, opaPort);
+        try (var opa = OpaProcess.start()) {
+            engine = at(opa.url().toString());
 
             assertThat(decide().await(5, SECONDS).rule()).isEqualTo("create_task");
             assertThat(engine.decide(Map.of("tool_name", "delete_task"), call())
@@ -286,8 +283,6 @@ class OpaServerEngineTest {
             assertThat(engine.offered(Map.of("agent_type", "PlannerAgent"), call())
                             .await(5, SECONDS))
                     .isEqualTo(List.of("create_task"));
-        } finally {
-            process.destroyForcibly().waitFor();
         }
     }
 

@@ -17,8 +17,6 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
@@ -62,7 +60,7 @@ class PolicyAgreementTest {
     private static WasmPolicyEngine wasm;
 
     @SuppressWarnings("NullAway.Init")
-    private static Process process;
+    private static OpaProcess process;
 
     @SuppressWarnings("NullAway.Init")
     private static OpaServerEngine server;
@@ -70,23 +68,19 @@ class PolicyAgreementTest {
     static final class NeedsOpa implements SkipExecutionHook {
         @Override
         public SkipResult shouldBeSkipped(LifecycleContext context) {
-            return RealOpa.installed().isPresent() ? SkipResult.doNotSkip() : SkipResult.skip(RealOpa.MISSING);
+            return RealOpa.maySkip() ? SkipResult.skip("there is no opa") : SkipResult.doNotSkip();
         }
     }
 
     @BeforeContainer
     static void open() throws Exception {
-        opa = RealOpa.installed().orElseThrow();
+        opa = RealOpa.installedOrSkip();
         wasm = WasmPolicyEngine.open(POLICY, new BlockingIo(vertx)).await(30, SECONDS);
-        var log = Files.createTempFile("opa", ".log");
-        log.toFile().deleteOnExit();
-        var port = RealOpa.unusedPort();
-        process = opa.serve(POLICY, port, log);
-        RealOpa.awaitHealthy(process, port);
+        process = OpaProcess.start(POLICY);
         server = new OpaServerEngine(
                 vertx,
                 vertx.createHttpClient(),
-                URI.create("http://127.0.0.1:" + port),
+                process.url(),
                 Duration.ofSeconds(10),
                 new HealthRegistry(),
                 new Metrics("1", "test"));
@@ -94,7 +88,7 @@ class PolicyAgreementTest {
 
     @AfterContainer
     static void close() throws Exception {
-        process.destroyForcibly().waitFor();
+        process.close();
         vertx.close().await(10, SECONDS);
     }
 

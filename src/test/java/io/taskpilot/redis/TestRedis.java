@@ -1,16 +1,14 @@
 package io.taskpilot.redis;
 
 import io.taskpilot.config.Secret;
+import io.taskpilot.outside.OutsideProcess;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import redis.embedded.RedisExecProvider;
 
 /** A real Redis on a free port that it keeps, to be killed, stopped and started again. It stores nothing on disk. */
@@ -19,7 +17,7 @@ public final class TestRedis implements AutoCloseable {
 
     private final int port;
     private final String password;
-    private Process process;
+    private final OutsideProcess process;
 
     public TestRedis() {
         this("");
@@ -28,18 +26,11 @@ public final class TestRedis implements AutoCloseable {
     /** @param password empty for none */
     public TestRedis(String password) {
         this.password = password;
-        try (var free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        process = launch();
-    }
-
-    private Process launch() {
         try {
+            port = OutsideProcess.unusedPort();
             var program = RedisExecProvider.defaultProvider().get().getAbsolutePath();
-            var started = new ProcessBuilder(List.of(
+            process = OutsideProcess.start(
+                    List.of(
                             program,
                             "--port",
                             String.valueOf(port),
@@ -48,29 +39,10 @@ public final class TestRedis implements AutoCloseable {
                             "--save",
                             "",
                             "--requirepass",
-                            password))
-                    .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                    .start();
-            var end = System.nanoTime() + PATIENCE.toNanos();
-            while (!answers()) {
-                if (System.nanoTime() > end || !started.isAlive()) {
-                    started.destroyForcibly();
-                    throw new IllegalStateException("redis did not start");
-                }
-                LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
-            }
-            return started;
+                            password),
+                    () -> !command("PING").isEmpty());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    private boolean answers() {
-        try {
-            return !command("PING").isEmpty();
-        } catch (IOException notYet) {
-            return false;
         }
     }
 
@@ -93,35 +65,20 @@ public final class TestRedis implements AutoCloseable {
     }
 
     public void kill() {
-        process.destroyForcibly();
-        try {
-            process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
-        }
+        process.kill();
     }
 
     public void startAgain() {
-        process = launch();
+        process.startAgain();
     }
 
     /** From now on it accepts, and never answers. */
     public void hang() {
-        signal("-STOP");
+        process.hang();
     }
 
     public void goOn() {
-        signal("-CONT");
-    }
-
-    private void signal(String name) {
-        try {
-            new ProcessBuilder("kill", name, String.valueOf(process.pid()))
-                    .start()
-                    .waitFor();
-        } catch (IOException | InterruptedException e) {
-            throw new AssertionError(e);
-        }
+        process.goOn();
     }
 
     public void flush() {
@@ -134,6 +91,6 @@ public final class TestRedis implements AutoCloseable {
 
     @Override
     public void close() {
-        kill();
+        process.close();
     }
 }

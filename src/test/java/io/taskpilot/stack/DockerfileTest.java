@@ -2,6 +2,7 @@ package io.taskpilot.stack;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.outside.Tool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
