@@ -76,9 +76,12 @@ record Definition(String name, Kind kind, String help, List<Label> labels, List<
         return base.replace('_', '.');
     }
 
-    /** Every combination of label values is known here, and they are few: they are shown as 0 until they are counted. */
+    /**
+     * Every combination of label values is known here, and they are few: they are shown as 0 until they are counted. What
+     * appears with its first event has no increase then, so that no rule would see the first outage.
+     */
     boolean startsAtZero() {
-        return kind == Kind.COUNTER
+        return (kind == Kind.COUNTER || kind == Kind.TIMER)
                 && labels.stream().allMatch(label -> label.source() == Label.Source.CLOSED)
                 && labels.stream().mapToInt(Label::most).reduce(1, (one, two) -> one * two) <= 12;
     }

@@ -20,8 +20,7 @@ enum Metric {
                     "taskpilot_workflow_duration_seconds",
                     "Time from accepted to ended, without the time in which a run waited for a person.",
                     Bounds.WORKFLOW)
-            .by(Labels.WORKFLOW, Labels.RUN_OUTCOME)
-            .when(Bounds.FIRST)),
+            .by(Labels.WORKFLOW, Labels.RUN_OUTCOME)),
     WORKFLOW_ACTIVE(
             gauge("taskpilot_workflow_active", "Runs that this node drives.").by(Labels.WORKFLOW)),
 
@@ -29,8 +28,7 @@ enum Metric {
                     "taskpilot_agent_duration_seconds",
                     "Time of one turn of an agent: its model call, with the rail on its answer.",
                     Bounds.CALL)
-            .by(Labels.AGENT, Labels.AGENT_OUTCOME)
-            .when(Bounds.FIRST)),
+            .by(Labels.AGENT, Labels.AGENT_OUTCOME)),
     TOOL_CALLS(counter(
                     "taskpilot_tool_calls_total",
                     "Tool calls by what became of them; one that waits for a person and then runs counts under both.")
@@ -47,16 +45,14 @@ enum Metric {
             .by(Labels.DECISION_TYPE, Labels.RESULT, Labels.AGENT_IF_ANY)
             .when(Bounds.FIRST)),
     POLICY_EVALUATION(timer("taskpilot_policy_evaluation_seconds", "Time until policy had a verdict.", Bounds.CHECK)
-            .by(Labels.POLICY_TYPE, Labels.POLICY_OUTCOME)
-            .when(Bounds.FIRST)),
+            .by(Labels.POLICY_TYPE, Labels.POLICY_OUTCOME)),
     POLICY_CANDIDATE(counter(
                     "taskpilot_policy_candidate_total",
                     "Verdicts of policy beside what a policy on trial said of the same call.")
             .by(Labels.VERDICT, Labels.CANDIDATE)
             .when("`policy.mode: shadow`")),
     GUARDRAIL_CHECK(timer("taskpilot_guardrail_check_seconds", "Time until the rails had a verdict.", Bounds.CHECK)
-            .by(Labels.RAIL_TYPE, Labels.RAIL_OUTCOME)
-            .when(Bounds.FIRST)),
+            .by(Labels.RAIL_TYPE, Labels.RAIL_OUTCOME)),
     GUARDRAIL_BLOCKS(counter("taskpilot_guardrail_blocks_total", "Texts that a rail stopped.")
             .by(Labels.PHASE, Labels.RAIL, Labels.AGENT_IF_ANY)
             .when(Bounds.FIRST)),
@@ -168,8 +164,7 @@ enum Metric {
                     "taskpilot_stream_first_event_seconds",
                     "Time from the request for a stream to its first event.",
                     Bounds.FIRST_EVENT)
-            .by(Labels.TRANSPORT)
-            .when(Bounds.FIRST)),
+            .by(Labels.TRANSPORT)),
     EXPORTS_CUT(counter("taskpilot_exports_cut_total", "Exports that ended before their end.")
             .by(Labels.CUT_REASON)),
 

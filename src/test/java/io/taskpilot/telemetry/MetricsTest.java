@@ -181,6 +181,28 @@ final class MetricsTest {
         assertThat(scrape.sum("taskpilot_workflow_completed_total")).isZero();
     }
 
+    /** The first question to a policy that is away is the one to be seen. */
+    @Test
+    void whatIsTimedIsAtZeroFromTheStartToo() {
+        var scrape = scrape();
+
+        for (var decision : List.of("tool_call", "ingress")) {
+            assertThat(scrape.series())
+                    .filteredOn(series -> series.name().equals("taskpilot_policy_evaluation_seconds_count"))
+                    .filteredOn(series -> series.labels()
+                            .entrySet()
+                            .containsAll(Map.of("decision_type", decision, "outcome", "error")
+                                    .entrySet()))
+                    .hasSize(1);
+        }
+        assertThat(scrape.families())
+                .containsKeys(
+                        "taskpilot_guardrail_check_seconds",
+                        "taskpilot_workflow_duration_seconds",
+                        "taskpilot_agent_duration_seconds",
+                        "taskpilot_stream_first_event_seconds");
+    }
+
     @Test
     void theConventionsOfGenAiAreOffUnlessAskedFor() {
         var own = new Metrics("1", "a");
