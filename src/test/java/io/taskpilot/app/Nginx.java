@@ -71,12 +71,14 @@ final class Nginx implements AutoCloseable {
                 Files.copy(file, directory.resolve(file.getFileName().toString()));
             }
         }
-        var shippedNode = Files.readString(SHIPPED.resolve("nodes.conf"));
-        if (!shippedNode.contains("taskpilot:8000 ")) {
-            throw new IllegalStateException("the shipped node is another: " + shippedNode);
-        }
+        var name = "server taskpilot:8000 resolve ";
+        var shippedNode = Files.readAllLines(SHIPPED.resolve("nodes.conf")).stream()
+                .filter(line -> line.startsWith(name))
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("the shipped node is not " + name));
+        // An address has nothing to be looked up, and the nginx of Debian 12 cannot.
         var servers = nodes.stream()
-                .map(node -> shippedNode.replace("taskpilot:8000", "127.0.0.1:" + node))
+                .map(node -> shippedNode.replace(name, "server 127.0.0.1:" + node + " ") + "\n")
                 .collect(Collectors.joining());
         Files.writeString(directory.resolve("nodes.conf"), servers);
         Files.writeString(directory.resolve("listen.conf"), "listen 127.0.0.1:" + port + ";\n");
