@@ -111,6 +111,12 @@ log_is_there() {
         <<<"user = \"taskpilot_reader:$(secret elasticsearch/taskpilot_reader)\""
 }
 
+# As admin, through the plugin of the data source: Grafana itself is up without one.
+grafana_asks_prometheus() {
+    answers http://127.0.0.1:3000/api/datasources/uid/taskpilot-prometheus/health '"status" *: *"OK"' -K - \
+        <<<"user = \"admin:$(secret grafana/grafana_admin_password)\""
+}
+
 echo "services"
 for service in postgres redis opa guardrails taskpilot nginx; do
     if runs "$service"; then
@@ -144,6 +150,7 @@ fi
 if runs grafana; then
     check grafana "up" answers http://127.0.0.1:3000/api/health '"database" *: *"ok"'
     check grafana "wants a login" code_is 401 http://127.0.0.1:3000/api/datasources
+    if runs prometheus; then check grafana "asks Prometheus" grafana_asks_prometheus; fi
 fi
 if runs otel-collector; then
     check otel-collector "up" get http://127.0.0.1:13133/

@@ -64,6 +64,34 @@ class StackFilesTest {
                 .isEqualTo("15s");
     }
 
+    /** {@code --scale taskpilot=3} and a container made anew: an address that was looked up once is not enough. */
+    @Test
+    void theGatewayLooksItsNodesUpAgain() throws Exception {
+        var nodes = Files.readString(Path.of("docker/nginx/nodes.conf"));
+        assertThat(nodes)
+                .containsPattern("(?m)^resolver 127[.]0[.]0[.]11 valid=[0-9]s")
+                .containsPattern("(?m)^server taskpilot:8000 resolve ");
+        var image = Pattern.compile("nginx:([0-9]+)[.]([0-9]+)[.].*")
+                .matcher(Compose.read().service("nginx").path("image").asText());
+        assertThat(image.matches()).isTrue();
+        assertThat(Integer.parseInt(image.group(1)) * 1_000 + Integer.parseInt(image.group(2)))
+                .as("1.27.3 was the first that can")
+                .isGreaterThanOrEqualTo(1_028);
+    }
+
+    /** It would take away a plugin that is out of date, fail to write the new one, and be without a data source. */
+    @Test
+    void grafanaReplacesNoPluginOfItsImage() throws Exception {
+        assertThat(Compose.read().service("grafana").path("read_only").asBoolean())
+                .isTrue();
+        assertThat(Files.readString(Path.of("grafana/grafana.ini")))
+                .containsPattern("(?s)\n\\[plugins]\npreinstall_disabled = true\npreinstall_auto_update = false\n");
+        var source = yaml("grafana/provisioning/datasources/taskpilot.yaml").at("/datasources/0/uid");
+        assertThat(Files.readString(Path.of("scripts/verify-stack.sh")))
+                .as("Grafana itself is up without a plugin")
+                .contains("/api/datasources/uid/" + source.asText() + "/health");
+    }
+
     @Test
     void theSourcesOfGrafanaAreServicesThatItReaches() throws Exception {
         var compose = Compose.read();
