@@ -10,6 +10,7 @@ import io.taskpilot.llm.OfflineProvider;
 import io.taskpilot.outside.Tool;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
+import io.taskpilot.stack.Compose;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -97,7 +98,8 @@ class DashboardsLiveTest {
         store.start();
         open.push(() -> store.stop(0));
         var service = URI.create("http://127.0.0.1:" + store.getAddress().getPort());
-        var process = OpaProcess.ofBundle(service);
+        var shipped = Compose.read().arguments("opa").stream().filter(argument -> argument.startsWith("--set="));
+        var process = OpaProcess.ofBundle(service, shipped.toList());
         open.push(process);
         return process.port();
     }

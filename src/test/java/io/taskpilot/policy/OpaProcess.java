@@ -7,6 +7,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** An OPA server on a port that it keeps, to be killed, stopped and started again. */
 public final class OpaProcess implements AutoCloseable {
@@ -38,17 +39,26 @@ public final class OpaProcess implements AutoCloseable {
         return new OpaProcess(OutsideProcess.unusedPort(), List.of(policy.toString()));
     }
 
-    /** One that loads {@code bundle.tar.gz} from a web server, and tells Prometheus of it. */
-    public static OpaProcess ofBundle(URI service) throws IOException {
+    /**
+     * One that loads {@code bundle.tar.gz} from a web server.
+     *
+     * @param flags as they are shipped
+     */
+    public static OpaProcess ofBundle(URI service, List<String> flags) throws IOException {
+        var bundle = List.of(
+                "--set=services.store.url=" + service,
+                "--set=bundles.taskpilot.service=store",
+                "--set=bundles.taskpilot.resource=bundle.tar.gz",
+                "--set=bundles.taskpilot.polling.min_delay_seconds=1",
+                "--set=bundles.taskpilot.polling.max_delay_seconds=2");
         return new OpaProcess(
                 OutsideProcess.unusedPort(),
-                List.of(
-                        "--set=services.store.url=" + service,
-                        "--set=bundles.taskpilot.service=store",
-                        "--set=bundles.taskpilot.resource=bundle.tar.gz",
-                        "--set=bundles.taskpilot.polling.min_delay_seconds=1",
-                        "--set=bundles.taskpilot.polling.max_delay_seconds=2",
-                        "--set=status.prometheus=true"));
+                Stream.concat(bundle.stream(), flags.stream()).toList());
+    }
+
+    /** One with a configuration file. */
+    public static OpaProcess configured(Path configuration) throws IOException {
+        return new OpaProcess(OutsideProcess.unusedPort(), List.of("--config-file=" + configuration));
     }
 
     private boolean isHealthy() throws IOException {

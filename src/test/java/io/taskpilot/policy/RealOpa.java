@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The real {@code opa}: of $OPA, the PATH, or the cache of {@code .ci/run}. */
 public final class RealOpa {
@@ -51,6 +52,16 @@ public final class RealOpa {
     /** Builds {@code policy.wasm} into a directory, with the script that builds the shipped one. */
     public void build(Path directory) throws IOException, InterruptedException {
         run(List.of("scripts/build-policy", directory.toString()));
+    }
+
+    /** The exit code of a command of it. */
+    public int exitCode(List<String> arguments) throws IOException, InterruptedException {
+        var command = Stream.concat(Stream.of(binary.toString()), arguments.stream());
+        var process = new ProcessBuilder(command.toList())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        return process.waitFor();
     }
 
     /** The Rego of a directory, tests left out, as a bundle. */
