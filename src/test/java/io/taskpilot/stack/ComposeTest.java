@@ -3,6 +3,10 @@ package io.taskpilot.stack;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.policy.RealOpa;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -10,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -198,6 +203,33 @@ class ComposeTest {
             assertThat(compose.service(name).path("read_only").asBoolean())
                     .as(name)
                     .isTrue();
+        }
+    }
+
+    /** Its image has no other program: an expression asks, and OPA's exit code has to say what came. */
+    @Test
+    void opaIsHealthyWhenItAnswersSoAndNotElse() throws Exception {
+        var opa = RealOpa.installedOrSkip();
+        var code = new AtomicInteger(200);
+        var server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/health", exchange -> {
+            exchange.sendResponseHeaders(code.get(), -1);
+            exchange.close();
+        });
+        server.start();
+        try {
+            var check = Compose.texts(compose.service("opa").at("/healthcheck/test"));
+            assertThat(check).startsWith("CMD", "/opa");
+            var arguments = check.stream()
+                    .skip(2)
+                    .map(argument -> argument.replace(
+                            ":8181/health", ":" + server.getAddress().getPort() + "/health"))
+                    .toList();
+            assertThat(opa.exitCode(arguments)).isZero();
+            code.set(500);
+            assertThat(opa.exitCode(arguments)).isNotZero();
+        } finally {
+            server.stop(0);
         }
     }
 
