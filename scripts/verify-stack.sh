@@ -136,7 +136,7 @@ if runs nginx; then
 fi
 if runs objects; then
     check objects "healthy" healthy objects
-    check objects "TaskPilot archives there" grep -q s3.url <(secret taskpilot/arguments)
+    check objects "TaskPilot archives there" grep -q s3.url <(secret taskpilot/arguments-objects)
 fi
 if runs prometheus; then
     check prometheus "ready" get http://127.0.0.1:9090/-/ready

@@ -112,7 +112,7 @@ class StackIT {
     /** What the profiles add reaches the server as flags in a file. */
     @Test
     void theServerTakesTheFlagsOfAProfile() throws Exception {
-        var flags = secrets.resolve("taskpilot/arguments");
+        var flags = secrets.resolve("taskpilot/arguments-objects");
         Files.writeString(flags, """
                 --set=s3.url=http://objects:8333
                 --set=s3.bucket=taskpilot

@@ -75,12 +75,50 @@ class PrepareTest {
         assertThat(contents().get("taskpilot/arguments")).isEmpty();
     }
 
+    /** `up` without the profile runs while the services of the profile do. */
+    @Test
+    void whatAProfileAddedIsThereAfterAnotherStart() throws Exception {
+        prepare("");
+        assertThat(contents().get("taskpilot/arguments-objects")).isEmpty();
+        assertThat(contents().get("collector/backends.yaml")).isEqualTo("service: {}\n");
+
+        var bin = Files.createDirectory(directory.resolve("bin"));
+        var weed = Files.writeString(bin.resolve("weed"), "#!/bin/sh\ncat >/dev/null\necho '  taskpilot\tsize:0'\n");
+        assertThat(weed.toFile().setExecutable(true)).isTrue();
+        step(
+                "docker/init/objects",
+                Map.of(
+                        "PATH",
+                        bin + ":" + System.getenv("PATH"),
+                        "FLAGS",
+                        secrets.resolve("taskpilot/arguments-objects").toString()));
+        step(
+                "docker/init/tempo",
+                Map.of("BACKENDS", secrets.resolve("collector/backends.yaml").toString()));
+        var added = contents();
+        assertThat(added.get("taskpilot/arguments-objects")).contains("--set=s3.url=");
+        assertThat(added.get("collector/backends.yaml")).contains("otlp_grpc/tempo");
+
+        prepare("");
+        assertThat(contents()).isEqualTo(added);
+    }
+
     private String prepare(String openAiKey) throws Exception {
         var key = Files.writeString(directory.resolve("openai"), openAiKey);
-        var process = new ProcessBuilder("docker/init/prepare").redirectErrorStream(true);
-        process.environment().put("SECRETS", secrets.toString());
-        process.environment().put("VOLUMES", directory.resolve("volumes").toString());
-        process.environment().put("OPENAI_KEY", key.toString());
+        return step(
+                "docker/init/prepare",
+                Map.of(
+                        "SECRETS",
+                        secrets.toString(),
+                        "VOLUMES",
+                        directory.resolve("volumes").toString(),
+                        "OPENAI_KEY",
+                        key.toString()));
+    }
+
+    private static String step(String script, Map<String, String> environment) throws Exception {
+        var process = new ProcessBuilder(script).redirectErrorStream(true);
+        process.environment().putAll(environment);
         var started = process.start();
         var said = new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(started.waitFor()).as(said).isZero();

@@ -152,7 +152,7 @@ class StepsTest {
         command.replaceAll(argument -> argument.replace("-dir=/data", "-dir=" + directory.resolve("data"))
                 .replace("/run/objects", secrets.resolve("objects").toString()));
         Files.createDirectory(directory.resolve("data"));
-        var flags = secrets.resolve("taskpilot/arguments");
+        var flags = secrets.resolve("taskpilot/arguments-objects");
         var script = """
                 ip link set lo up 2>/dev/null || ifconfig lo up
                 printf '127.0.0.1 localhost objects\\n' >"$DIR/hosts"
