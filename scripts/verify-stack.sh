@@ -18,13 +18,22 @@ case ${1:-} in
 esac
 
 read -r -a compose <<<"${DOCKER_COMPOSE:-docker compose -f $home/docker/compose.yaml}"
-gateway=http://127.0.0.1:${GATEWAY_PORT:-8000}
 bad=0
 
 running=$("${compose[@]}" --profile '*' ps --services --status running)
 runs() {
     grep -qx "$1" <<<"$running"
 }
+
+# Where the gateway is published, whatever .env or the environment made of it.
+gateway=
+if runs nginx; then
+    gateway=$("${compose[@]}" port nginx 8000)
+    case $gateway in
+        0.0.0.0:* | '[::]:'*) gateway=127.0.0.1:${gateway##*:} ;;
+    esac
+    gateway=http://$gateway
+fi
 
 # What a password file of the volume says; PostgreSQL's image can read, and the mount is for root.
 secret() {

@@ -186,15 +186,13 @@ class StackIT {
                     *"ps --format"*) echo healthy ;;
                     *" cat prepare "*) for last; do :; done; cat "%s${last#/secrets}" ;;
                     *"exec -T nginx wget"*) wget -q -O - "%s/health" ;;
+                    *"port nginx 8000") echo 0.0.0.0:%d ;;
                     *) exit 2 ;;
                 esac
-                """.formatted(secrets, managementUrl()));
+                """.formatted(
+                        secrets, managementUrl(), nginx.url().getPort()));
         assertThat(docker.toFile().setExecutable(true)).isTrue();
-        var environment = Map.of(
-                "DOCKER_COMPOSE",
-                docker.toString(),
-                "GATEWAY_PORT",
-                String.valueOf(nginx.url().getPort()));
+        var environment = Map.of("DOCKER_COMPOSE", docker.toString());
 
         var said = run(environment, "scripts/verify-stack.sh");
         var key = Files.readString(secrets.resolve("client/api-key")).strip();
