@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
@@ -131,6 +132,31 @@ class StepsTest {
                         Map.of("SECRETS", secrets.toString(), "KIBANA", url(), "OBJECTS", objects),
                         "docker/init/kibana"))
                 .isNotZero();
+    }
+
+    /** Its image turns what is in the environment into flags. */
+    @Test
+    void kibanaGetsItsSecretsInAFileOfItsOwn() throws Exception {
+        Files.writeString(secrets.resolve("password"), "0123abc");
+        Files.writeString(secrets.resolve("encryption-key"), "4567def");
+        var config = directory.resolve("secrets.yml");
+        var kibana = Files.writeString(
+                directory.resolve("kibana"),
+                "#!/bin/sh\necho \"args: $*\"\nenv\nstat -c %a \"${KBN_CONFIG_PATHS#*,}\"\n");
+        assertThat(kibana.toFile().setExecutable(true)).isTrue();
+        var environment =
+                Map.of("SECRETS", secrets.toString(), "CONFIG", config.toString(), "KIBANA", kibana.toString());
+
+        assertThat(run(environment, "docker/kibana/start")).isZero();
+        assertThat(run(environment, "docker/kibana/start")).as("again").isZero();
+
+        assertThat(Files.readString(directory.resolve("said")))
+                .contains("args: \n", "KBN_CONFIG_PATHS=/usr/share/kibana/config/kibana.yml," + config, "\n600\n")
+                .doesNotContain("0123abc", "4567def");
+        var written = new YAMLMapper().readTree(config.toFile());
+        assertThat(written.path("elasticsearch.password").asText()).isEqualTo("0123abc");
+        assertThat(written.path("xpack.encryptedSavedObjects.encryptionKey").asText())
+                .isEqualTo("4567def");
     }
 
     /** In a network of its own, where the name of the service is this machine: SeaweedFS as the service is started. */
