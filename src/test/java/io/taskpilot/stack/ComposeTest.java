@@ -167,6 +167,19 @@ class ComposeTest {
                         secretive.matcher(line.replaceAll("_FILE=.*", "")).find() && !line.contains("_FILE="));
     }
 
+    /** Whoever is on the machine reads the command lines of all its processes. */
+    @Test
+    void noSecretIsReadIntoACommandLine() {
+        for (var name : compose.services().keySet()) {
+            for (var argument : compose.arguments(name)) {
+                // What a shell exports stays in the environment of what it starts.
+                assertThat(argument.replaceAll("export \\w+=\"[^\"]*\"", ""))
+                        .as(name)
+                        .doesNotContain("$(", "`");
+            }
+        }
+    }
+
     @Test
     void nobodySeesTheSecretsOfOthers() {
         compose.services()

@@ -6,9 +6,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatling.javaapi.http.HttpProtocolBuilder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 
-/** The server under load: {@code -DbaseUrl=}, and {@code -DapiKey=} where it wants one. */
+/** The server under load: {@code -DbaseUrl=}, and {@code -DapiKeyFile=} or {@code -DapiKey=} where it wants one. */
 final class Api {
     /** How long a run may take before its client gives up. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -24,13 +28,25 @@ final class Api {
 
     static HttpProtocolBuilder protocol() {
         var url = System.getProperty("baseUrl", "http://127.0.0.1:8000").replaceFirst("/$", "");
-        var key = System.getProperty("apiKey", "");
+        var key = key();
         var protocol = http.baseUrl(url)
                 .wsBaseUrl(url.replaceFirst("^http", "ws"))
                 .contentTypeHeader("application/json")
                 .sseUnmatchedInboundMessageBufferSize(MESSAGES)
                 .wsUnmatchedInboundMessageBufferSize(MESSAGES);
         return key.isEmpty() ? protocol : protocol.authorizationHeader("Bearer " + key);
+    }
+
+    /** A command line is for everybody on the machine to read: the key of a server that matters comes in a file. */
+    static String key() {
+        var file = System.getProperty("apiKeyFile", "");
+        try {
+            return file.isEmpty()
+                    ? System.getProperty("apiKey", "")
+                    : Files.readString(Path.of(file)).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The body of a submission. */
