@@ -186,11 +186,14 @@ class StepsTest {
                 PATH=$DIR/bin:$PATH
                 cd "$DIR"
                 %s >log 2>&1 &
-                until wget -q -O /dev/null http://127.0.0.1:8333/healthz; do kill -0 $! || { cat log; exit 1; }; sleep 0.2; done
-                FLAGS=%s sh "$HERE/docker/init/objects" || exit 1
+                trap 'kill $!; wait $!' EXIT
+                until wget -q -O /dev/null http://127.0.0.1:8333/healthz; do
+                    kill -0 $! && [ $SECONDS -lt 120 ] || { cat log; exit 1; }
+                    sleep 0.2
+                done
+                FLAGS=%s timeout 120 sh "$HERE/docker/init/objects" || { cat log; exit 1; }
                 wget -q -O /dev/null http://127.0.0.1:8333/taskpilot && { echo "open to everybody"; exit 1; }
-                kill $!
-                wait $! || true
+                exit 0
                 """.formatted(String.join(" ", command), flags);
 
         assertThat(run(
