@@ -208,6 +208,9 @@ class StackFilesTest {
         var reader =
                 JSON.readTree(Path.of("docker/elastic/taskpilot_reader.json").toFile());
         assertThat(Compose.texts(reader.at("/indices/0/privileges"))).containsExactly("read", "view_index_metadata");
+        assertThat(Compose.texts(reader.path("cluster")))
+                .as("Grafana's health check asks for the version")
+                .containsExactly("monitor");
         assertThat(Files.readString(Path.of("docker/init/elasticsearch")))
                 .contains("_data_stream/" + STREAM, "kibana_system");
     }
