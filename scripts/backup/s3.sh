@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copies dumps to an S3 store and back. Needs rclone.
 #
-#   s3.sh upload            every dump of $BACKUP_DIR; then removes from the store what is older than $KEEP_DAYS days
+#   s3.sh upload            the one dump of $BACKUP_DIR; then removes from the store what is older than $KEEP_DAYS days
 #   s3.sh download [NAME]   NAME, or the newest, to $BACKUP_DIR, checked against its checksum
 #   s3.sh list
 #
@@ -24,6 +24,11 @@ newest() {
 
 case ${1-} in
     upload)
+        set -- "$BACKUP_DIR"/taskpilot-*.dump
+        if [ $# -ne 1 ] || [ ! -f "$1" ]; then
+            echo "s3.sh: $BACKUP_DIR has no dump, or several (expected: one, the one that was just made)" >&2
+            exit 1
+        fi
         rclone copy --include "$dumps" "$BACKUP_DIR" "$store"
         # It counts once the store has it as it is here.
         rclone check --one-way --include "$dumps" "$BACKUP_DIR" "$store"

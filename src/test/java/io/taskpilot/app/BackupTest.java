@@ -120,6 +120,23 @@ class BackupTest {
                 .isEqualTo("0");
     }
 
+    /** The one that is on record has to be the one that was made. */
+    @Test
+    void ofSeveralDumpsNoneIsTaken() throws Exception {
+        var original = TestPostgres.database();
+        assertThat(script("dump.sh", original, "dumps").code()).isZero();
+        assertThat(script("s3.sh", original, "dumps", "upload").code()).isZero();
+        assertThat(script("record.sh", original, "dumps").code()).isZero();
+
+        Files.writeString(dir.resolve("dumps/taskpilot-20200101T000000Z.dump"), "of another day");
+        for (var end : List.of(script("s3.sh", original, "dumps", "upload"), script("record.sh", original, "dumps"))) {
+            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.said()).contains("has no dump, or several (expected: one");
+        }
+        assertThat(script("record.sh", original, "none").code()).isEqualTo(1);
+        assertThat(TestPostgres.query(original, "select count(*) from backups")).isEqualTo("1");
+    }
+
     private static Map<String, String> with(Map<String, String> settings, String name, String value) {
         var changed = new HashMap<>(settings);
         changed.put(name, value);
