@@ -110,6 +110,14 @@
 {{- end -}}
 {{- end -}}
 
+{{- if or $values.metricsExporter.enabled $values.observability.enabled $values.metrics.serviceMonitor.enabled -}}
+{{- range list "auth.metricsToken" "auth.metricsTokenFile" -}}
+{{- if eq "true" (include "taskpilot.hasPath" (list $values.config .)) -}}
+{{- $messages = append $messages (printf "config.%s: no scraper of the chart sends it (expected: remove it; networkPolicy.monitoringFrom says who reaches /metrics)" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- $messages = concat $messages (include "taskpilot.validateConfig" . | fromJsonArray) (include "taskpilot.validateProduction" . | fromJsonArray) -}}
 {{- if $messages -}}
 {{- fail (printf "\n\nThese values can't be installed:\n  - %s\n" (join "\n  - " $messages)) -}}
