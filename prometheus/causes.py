@@ -2,6 +2,8 @@
 
 from rule import JOB, alert
 
+# What is scraped beside the servers, by the jobs of prometheus.yml and of the collector in a pod.
+BESIDE = "opa|guardrails|otel-collector|metrics-exporter"
 DECISIONS = "taskpilot_decision_logs_total"
 
 
@@ -47,6 +49,15 @@ def targets():
         f"up{{{JOB}}} == 0",
         "TaskPilot server {{ $labels.instance }} cannot be scraped",
         "Its /metrics has not answered for 5 minutes.",
+    )
+    yield alert(
+        "TaskPilotTargetDown",
+        "dependencies",
+        "warning",
+        "5m",
+        f'up{{job=~"{BESIDE}"}} == 0',
+        "{{ $labels.job }} {{ $labels.instance }} cannot be scraped",
+        "Its /metrics has not answered for 5 minutes: what rules and dashboards ask of it they do not learn.",
     )
     yield alert(
         "TaskPilotRestartLoop",
