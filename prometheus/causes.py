@@ -218,12 +218,14 @@ def models():
         "The provider is down, limits us, or does not take the key.",
     )
     cost = f"increase(taskpilot_llm_cost_usd_total{{{JOB}}}"
+    # Nothing is known of the day before in the first ones, and on the day after one without a call: it cost nothing then.
+    before = f"(sum({cost}[1d] offset 1d)) or vector(0))"
     yield alert(
         "TaskPilotLLMSpendAnomaly",
         "llm",
         "warning",
         "15m",
-        f"sum({cost}[1h])) > 5\nand sum({cost}[1h])) > 3 * sum({cost}[1d] offset 1d)) / 24",
+        f"sum({cost}[1h])) > 5\nand sum({cost}[1h])) > 3 * {before} / 24",
         "Models cost ${{ $value | humanize }} in the last hour",
         "That is over three times what an hour cost the day before.",
     )
