@@ -18,6 +18,25 @@ import org.junit.jupiter.api.Test;
 class GuideTest {
     private static final Pattern NAMED = Pattern.compile("`([^`]+)`");
 
+    /** Tests that start nothing. */
+    private static final Set<String> PARSED = Set.of(
+            "ComposeTest",
+            "StackFilesTest",
+            "DockerfileTest",
+            "GuideTest",
+            "RunbooksTest",
+            "SettingsTableTest",
+            "NamedMetricsTest",
+            "ChartPodTest",
+            "ChartWiringTest",
+            "ChartSecurityTest",
+            "ChartTypesTest",
+            "ChartOperationsTest",
+            "ChartExamplesTest",
+            "ChartLintTest",
+            "ChartSettingsTest",
+            "load-tests/README.md");
+
     private record Row(String id, String guide, String here, String files, String seenBy) {}
 
     @Test
@@ -61,6 +80,28 @@ class GuideTest {
             assertThat(named(row.files)).as(row.id).isNotEmpty();
             assertThat(named(row.seenBy)).as(row.id).isNotEmpty();
         }
+    }
+
+    /** Who reads a row knows whether something ran. */
+    @Test
+    void everyRowSaysWhetherSomethingWasRunOrFilesWereRead() throws Exception {
+        for (var row : rows()) {
+            var mark = PARSED.containsAll(named(row.seenBy)) ? "parsed: " : "run: ";
+            assertThat(row.seenBy).as(row.id).startsWith(mark);
+        }
+    }
+
+    @Test
+    void theCollectorThatIsTestedIsNamed() throws Exception {
+        var page = Files.readString(Path.of("docs/guide.md"));
+        var built = Pattern.compile("(?m)^  version: ([0-9]+[.][0-9]+)[.]")
+                .matcher(Files.readString(Path.of("tools/otelcol/builder.yaml")));
+        var shipped = Pattern.compile("opentelemetry-collector-contrib:([0-9]+[.][0-9]+)[.]")
+                .matcher(Files.readString(Path.of("docker/compose.yaml")));
+        assertThat(built.find() && shipped.find()).isTrue();
+        assertThat(page)
+                .contains(
+                        "built from what the module proxy has: " + built.group(1), "contrib image " + shipped.group(1));
     }
 
     private static List<String> ids(String letter, int first, int last) {
