@@ -161,6 +161,24 @@ class StackFilesTest {
                         .asText());
     }
 
+    /** What an objective of 30 days is measured by has to be kept for longer. */
+    @Test
+    void metricsAreKeptForLongerThanTheObjectivesTake() throws Exception {
+        var compose = Compose.read().arguments("prometheus").stream()
+                .filter(argument -> argument.startsWith("--storage.tsdb.retention.time="));
+        assertThat(compose)
+                .singleElement()
+                .satisfies(argument ->
+                        assertThat(days(argument.replaceAll(".*=", ""))).isGreaterThan(30));
+        var chart = yaml("helm/taskpilot/charts/observability/values.yaml");
+        assertThat(days(chart.at("/prometheus/retention").asText())).isGreaterThan(30);
+    }
+
+    private static int days(String duration) {
+        assertThat(duration).endsWith("d");
+        return Integer.parseInt(duration.replace("d", ""));
+    }
+
     @Test
     void aLogLineHasOneWayToOneStream() throws Exception {
         var compose = Compose.read();
