@@ -5,7 +5,8 @@
 #   BACKUP_DIR         where taskpilot-<time>.dump goes, with its checksum beside it
 set -eu
 
-url=$(cat "$POSTGRES_URL_FILE")
+# shellcheck source=scripts/backup/postgres.sh
+. "$(dirname "$0")/postgres.sh"
 name=taskpilot-$(date -u +%Y%m%dT%H%M%SZ).dump
 
 # A snapshot: runs go on meanwhile, and the dump has all of one moment or nothing.

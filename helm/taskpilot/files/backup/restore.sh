@@ -5,7 +5,8 @@
 #   POSTGRES_URL_FILE  holds postgresql://user:password@host:port/database
 set -eu
 
-url=$(cat "$POSTGRES_URL_FILE")
+# shellcheck source=scripts/backup/postgres.sh
+. "$(dirname "$0")/postgres.sh"
 set -- "$BACKUP_DIR"/taskpilot-*.dump
 if [ $# -ne 1 ] || [ ! -f "$1" ]; then
     echo "restore.sh: $BACKUP_DIR has no dump, or several (expected: one)" >&2
