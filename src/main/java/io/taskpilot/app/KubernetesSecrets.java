@@ -81,8 +81,8 @@ final class KubernetesSecrets {
      * Adds to a Secret what it lacks, and makes it if it is not there. Of two that do so at once, the second finds what
      * the first has made.
      *
-     * @param missing from the values there are, those to add
-     * @return the keys that were added
+     * @param missing from the values there are, those to add or to change
+     * @return the keys that were added or changed
      */
     Set<String> complete(String name, UnaryOperator<Map<String, String>> missing) throws InterruptedException {
         for (var attempt = 1; ; attempt++) {

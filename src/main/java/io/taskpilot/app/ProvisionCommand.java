@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import io.taskpilot.config.Secret;
+import io.taskpilot.gateway.ApiKeys;
 import java.net.URI;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -8,8 +9,10 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -17,7 +20,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "provision",
         description = "Makes a Kubernetes Secret of what nobody has to choose: auth-secret, a first API key and its "
-                + "keys.yaml, and random values. What it has already stays. Run by the chart, in a pod that may do so.")
+                + "keys.yaml, and random values. What it has already stays; without api-key or keys.yaml there is another "
+                + "first key. Run by the chart, in a pod that may do so.")
 final class ProvisionCommand implements Callable<Integer> {
     private static final int RANDOM_BYTES = 32;
     private static final Pattern PLACE = Pattern.compile("\\{([a-z0-9.-]+)}");
@@ -84,19 +88,41 @@ final class ProvisionCommand implements Callable<Integer> {
         return URI.create("https://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port);
     }
 
-    /** What has to be added to what there is. */
+    /** What has to be added to what there is, or to take its place. */
     private Map<String, String> missing(Map<String, String> there) {
         var all = new LinkedHashMap<>(there);
-        all.computeIfAbsent("auth-secret", unused -> random());
-        if (!there.containsKey("keys.yaml")) {
-            var key = KeyEntry.make(new Secret(all.get("auth-secret")), id, null, scopes, roles);
-            all.put("keys.yaml", key.line() + "\n");
-            all.put("api-key", key.key());
+        var authSecret = new Secret(all.computeIfAbsent("auth-secret", unused -> random()));
+        if (!there.containsKey("keys.yaml") || !there.containsKey("api-key")) {
+            // Either alone opens nothing: the one without the other is made anew, and the list keeps whom it had.
+            addKey(all, there.getOrDefault("keys.yaml", "").strip(), authSecret);
         }
         randoms.forEach(name -> all.computeIfAbsent(name, unused -> random()));
         texts.forEach((name, text) -> all.computeIfAbsent(name, unused -> filled(text, all)));
-        all.keySet().removeAll(there.keySet());
+        all.entrySet().removeIf(entry -> entry.getValue().equals(there.get(entry.getKey())));
         return all;
+    }
+
+    private void addKey(Map<String, String> all, String list, Secret authSecret) {
+        var lines = list.isEmpty() || list.equals("[]") ? "" : list + "\n";
+        try {
+            var used = lines.isEmpty()
+                    ? Set.<String>of()
+                    : ApiKeys.parse(lines, authSecret).ids();
+            var free = Stream.iterate(1, number -> number + 1)
+                    .map(number -> number == 1 ? id : id + "-" + number)
+                    .filter(candidate -> !used.contains(candidate))
+                    .findFirst()
+                    .orElseThrow();
+            var key = KeyEntry.make(authSecret, free, null, scopes, roles);
+            var longer = lines + key.line() + "\n";
+            ApiKeys.parse(longer, authSecret);
+            all.put("keys.yaml", longer);
+            all.put("api-key", key.key());
+        } catch (IllegalArgumentException e) {
+            throw new CommandFailure(
+                    "%s: no entry can be added to its keys.yaml (expected: lines as keys hash prints them): %s"
+                            .formatted(secret, e.getMessage()));
+        }
     }
 
     private String random() {

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -107,6 +108,11 @@ public final class ApiKeys {
             throw new IllegalArgumentException(String.join("\n", mistakes));
         }
         return new ApiKeys(secret, prefixToEntry);
+    }
+
+    /** Whose keys there are. */
+    public Set<String> ids() {
+        return prefixToEntry.values().stream().map(entry -> entry.caller().id()).collect(Collectors.toSet());
     }
 
     /** How many keys there are. */

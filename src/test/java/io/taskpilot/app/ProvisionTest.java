@@ -122,6 +122,52 @@ class ProvisionTest {
         assertThat(value("one")).isEqualTo(text(before, "one"));
     }
 
+    /** The keys of before are gone with their hashes: the one that can be read must be the one that opens. */
+    @Test
+    void withoutTheListOfKeysThereIsAnotherKey() {
+        provision();
+        var before = stored("made-here").deepCopy();
+        remove("keys.yaml");
+
+        assertThat(provision().out()).isEqualTo("made-here: made api-key, keys.yaml\n");
+
+        assertThat(value("auth-secret")).isEqualTo(text(before, "auth-secret"));
+        assertThat(value("api-key")).isNotEqualTo(text(before, "api-key"));
+        assertThat(opens(value("api-key"))).isTrue();
+    }
+
+    @Test
+    void withoutTheKeyAnotherIsAddedToTheList() {
+        provision();
+        var before = value("api-key");
+        remove("api-key");
+
+        assertThat(provision().out()).contains("keys.yaml", "api-key");
+
+        assertThat(value("api-key")).isNotEqualTo(before);
+        assertThat(opens(value("api-key"))).isTrue();
+        assertThat(opens(before)).as("who has it keeps it").isTrue();
+        assertThat(ApiKeys.parse(value("keys.yaml"), new Secret(value("auth-secret")))
+                        .ids())
+                .containsExactlyInAnyOrder("admin", "admin-2");
+    }
+
+    @Test
+    void aListThatIsNoneIsLeftAlone() {
+        provision();
+        remove("api-key");
+        put("keys.yaml", "{a: b}");
+        var before = stored("made-here").deepCopy();
+
+        var end = provision();
+
+        assertThat(end.code()).isEqualTo(ExitCode.FAILURE);
+        assertThat(end.err())
+                .contains(
+                        "made-here: no entry can be added to its keys.yaml (expected: lines as keys hash prints them)");
+        assertThat(stored("made-here")).isEqualTo(before);
+    }
+
     @Test
     void aRefusalOfTheApiIsToldInItsWords() {
         var end = command.run(
@@ -172,6 +218,20 @@ class ProvisionTest {
 
     private String url() {
         return "https://127.0.0.1:" + api.getAddress().getPort();
+    }
+
+    private void remove(String key) {
+        ((ObjectNode) stored("made-here").path("data")).remove(key);
+    }
+
+    private void put(String key, String text) {
+        ((ObjectNode) stored("made-here").path("data"))
+                .put(key, Base64.getEncoder().encodeToString(text.getBytes(UTF_8)));
+    }
+
+    /** Whether the list of keys has its hash. */
+    private boolean opens(String key) {
+        return value("keys.yaml").contains(ApiKeys.hash(new Secret(value("auth-secret")), key));
     }
 
     private String value(String key) {
