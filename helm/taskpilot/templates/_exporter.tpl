@@ -1,10 +1,11 @@
-{{/* otel/metrics-exporter.yaml without what is not in the pod: its scrapes would always fail. */}}
+{{/* (list root drives): otel/metrics-exporter.yaml without what is not in the pod, whose scrapes would always fail */}}
 {{- define "taskpilot.exporterConfig" -}}
-{{- $config := .Files.Get "files/otel/metrics-exporter.yaml" | fromYaml -}}
-{{- $forward := include "taskpilot.otlpEndpoint" . -}}
+{{- $root := index . 0 -}}
+{{- $config := $root.Files.Get "files/otel/metrics-exporter.yaml" | fromYaml -}}
+{{- $forward := include "taskpilot.otlpEndpoint" $root -}}
 {{- $here := list "taskpilot" "metrics-exporter" -}}
-{{- if eq .Values.opa.mode "sidecar" }}{{ $here = append $here "opa" }}{{ end -}}
-{{- if eq .Values.guardrails.mode "sidecar" }}{{ $here = append $here "guardrails" }}{{ end -}}
+{{- if eq $root.Values.opa.mode "sidecar" }}{{ $here = append $here "opa" }}{{ end -}}
+{{- if and (eq $root.Values.guardrails.mode "sidecar") (index . 1) }}{{ $here = append $here "guardrails" }}{{ end -}}
 {{- $scrapes := list -}}
 {{- range $config.receivers.prometheus.config.scrape_configs -}}
 {{- if has .job_name $here }}{{ $scrapes = append $scrapes . }}{{ end -}}

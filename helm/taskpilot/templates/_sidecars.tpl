@@ -26,7 +26,7 @@ http://{{ include "taskpilot.fullname" . }}-guardrails:8010
 {{- define "taskpilot.sidecars" -}}
 {{- $root := index . 0 -}}
 {{- if $root.Values.metricsExporter.enabled }}
-{{ include "taskpilot.exporterContainer" $root }}
+{{ include "taskpilot.exporterContainer" (list $root (index . 1 | ternary "config" "gateway")) }}
 {{- end }}
 {{- if eq $root.Values.opa.mode "sidecar" }}
 {{ include "taskpilot.opaContainer" (list $root "127.0.0.1" true) }}
@@ -196,24 +196,26 @@ http://{{ include "taskpilot.fullname" . }}-guardrails:8010
   configMap: {name: {{ .Values.guardrails.existingConfigMap | default (printf "%s-guardrails" (include "taskpilot.fullname" .)) }}}
 {{- end }}
 
+{{/* (list root config) */}}
 {{- define "taskpilot.exporterContainer" -}}
+{{- $root := index . 0 -}}
 - name: metrics-exporter
-  {{- include "taskpilot.image" (list . .Values.metricsExporter.image) | nindent 2 }}
+  {{- include "taskpilot.image" (list $root $root.Values.metricsExporter.image) | nindent 2 }}
   restartPolicy: Always
-  args: [--config=/etc/otelcol/config.yaml]
+  args: [--config=/etc/otelcol/{{ index . 1 }}.yaml]
   env:
     # The label `instance` of everything it offers.
     - name: EXPORTER_INSTANCE
       valueFrom: {fieldRef: {fieldPath: metadata.name}}
-    - {name: EXPORTER_PORT, value: {{ .Values.metricsExporter.port | quote }}}
+    - {name: EXPORTER_PORT, value: {{ $root.Values.metricsExporter.port | quote }}}
     - {name: EXPORTER_OPA, value: 127.0.0.1:8282}
-    {{- with include "taskpilot.otlpEndpoint" . }}
+    {{- with include "taskpilot.otlpEndpoint" $root }}
     - {name: COLLECTOR_ENDPOINT, value: {{ . | quote }}}
     {{- end }}
     # Go learns of a memory limit only this way.
-    - {name: GOMEMLIMIT, value: {{ include "taskpilot.goMemory" .Values.metricsExporter.resources.limits.memory }}}
+    - {name: GOMEMLIMIT, value: {{ include "taskpilot.goMemory" $root.Values.metricsExporter.resources.limits.memory }}}
   ports:
-    - {name: metrics, containerPort: {{ .Values.metricsExporter.port }}}
+    - {name: metrics, containerPort: {{ $root.Values.metricsExporter.port }}}
     - {name: exporter-health, containerPort: 13133}
   startupProbe:
     httpGet: {path: /, port: exporter-health}
@@ -226,8 +228,8 @@ http://{{ include "taskpilot.fullname" . }}-guardrails:8010
     timeoutSeconds: 3
     failureThreshold: 3
   resources:
-    {{- toYaml .Values.metricsExporter.resources | nindent 4 }}
-  {{- include "taskpilot.containerSecurity" . | nindent 2 }}
+    {{- toYaml $root.Values.metricsExporter.resources | nindent 4 }}
+  {{- include "taskpilot.containerSecurity" $root | nindent 2 }}
   volumeMounts:
     - {name: exporter, mountPath: /etc/otelcol, readOnly: true}
 {{- end }}

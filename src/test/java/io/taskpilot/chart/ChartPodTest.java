@@ -123,18 +123,59 @@ class ChartPodTest {
                 .containsExactly("taskpilot", "metrics-exporter");
     }
 
+    @Test
+    void theExporterOfAGatewayScrapesNoRails() {
+        var chart = Chart.plain().values("topology: apart");
+
+        assertThat(scraped(chart, "Deployment/taskpilot-agents")).contains("guardrails", "opa");
+        assertThat(scraped(chart, "Deployment/taskpilot-gateway"))
+                .contains("opa")
+                .doesNotContain("guardrails");
+    }
+
     private static List<String> scraped(Chart chart) {
-        var config = exporter(chart);
-        return Objects.list(config.at("/receivers/prometheus/config/scrape_configs"))
+        return scraped(chart, "Deployment/taskpilot");
+    }
+
+    private static List<String> scraped(Chart chart, String owner) {
+        return Objects.list(exporter(chart, owner).at("/receivers/prometheus/config/scrape_configs"))
                 .map(job -> job.path("job_name").asText())
                 .toList();
     }
 
     private static JsonNode exporter(Chart chart) {
+        return exporter(chart, "Deployment/taskpilot");
+    }
+
+    /** As its container reads it. */
+    private static JsonNode exporter(Chart chart, String owner) {
+        var container = Objects.named(chart.render().pod(owner).path("initContainers"), "metrics-exporter");
+        var file = container.at("/args/0").asText().replace("--config=/etc/otelcol/", "");
         return Objects.one(chart.render()
                 .one("ConfigMap", "taskpilot-exporter")
-                .at("/data/config.yaml")
+                .path("data")
+                .path(file)
                 .asText());
+    }
+
+    @Test
+    void theExporterOffersMetricsWhereItsPortIs() {
+        var chart = Chart.plain().values("metricsExporter: {port: 19464}");
+
+        var objects = chart.render();
+        var container = Objects.named(objects.pod("Deployment/taskpilot").path("initContainers"), "metrics-exporter");
+        var endpoint = exporter(chart).at("/exporters/prometheus/endpoint").asText();
+        assertThat(endpoint.replace(
+                        "${env:EXPORTER_PORT:-9464}",
+                        Objects.environment(container).get("EXPORTER_PORT")))
+                .isEqualTo("0.0.0.0:19464");
+        assertThat(Objects.named(container.path("ports"), "metrics")
+                        .path("containerPort")
+                        .asInt())
+                .isEqualTo(19464);
+        var service = Objects.named(objects.one("Service", "taskpilot-pods").at("/spec/ports"), "metrics");
+        assertThat(service.path("port").asInt()).isEqualTo(19464);
+        assertThat(service.path("targetPort").asInt()).isEqualTo(19464);
     }
 
     @Test
