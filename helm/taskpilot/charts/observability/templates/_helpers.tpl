@@ -150,6 +150,41 @@ readinessProbe:
 {{ toYaml $config }}
 {{- end }}
 
+{{/* What the job that sets up the logs has, file by file. */}}
+{{- define "observability.setupFiles" -}}
+{{- $files := dict -}}
+{{- range $path, $text := .Files.Glob "files/{elastic,init,kibana}/*" -}}
+{{- $_ := set $files (base $path) ($text | toString | replace "14d" $.Values.logs.retention) -}}
+{{- end -}}
+{{- range $file, $text := $files }}
+{{ $file }}: |
+  {{- $text | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The template of its pod. */}}
+{{- define "observability.setupPod" -}}
+metadata:
+  labels:
+    {{- include "taskpilot.labels" (list . "logs-setup") | nindent 4 }}
+spec:
+  restartPolicy: OnFailure
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- include "taskpilot.pullSecrets" . | nindent 2 }}
+  {{- include "taskpilot.podSecurity" 1000 | nindent 2 }}
+  initContainers:
+    {{- include "observability.setup" (list . "elasticsearch" 9200 "ELASTICSEARCH") | nindent 4 }}
+  containers:
+    {{- include "observability.setup" (list . "kibana" 5601 "KIBANA") | nindent 4 }}
+  volumes:
+    - name: files
+      configMap: {name: {{ include "observability.name" (list . "logs-setup") }}}
+    - name: tmp
+      emptyDir: {sizeLimit: 16Mi}
+    {{- include "observability.secretVolume" (list . (list "elastic" "kibana_system" "taskpilot_writer" "taskpilot_reader")) | nindent 4 }}
+{{- end }}
+
 {{/* (list root part port variable): one script of docker/init */}}
 {{- define "observability.setup" -}}
 {{- $root := index . 0 -}}

@@ -9,11 +9,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ChartLintTest {
 
@@ -94,6 +98,103 @@ class ChartLintTest {
                 .withNamespace(Chart.NAMESPACE)
                 .withKubeVersion("1.37.0")
                 .call();
+    }
+
+    /** Kubernetes refuses another template of a pod under the same name. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{global: {imagePullSecrets: [{name: regcred}]}}",
+                "{global: {imageRegistry: registry.example.com}}",
+                "{global: {commonLabels: {team: platform}}}",
+                "{observability: {existingSecret: mine}}",
+                "{observability: {logs: {retention: 7d}}}",
+                "{observability: {logs: {elasticsearch: {image: {tag: 9.2.2}}}}}"
+            })
+    void aJobThatIsAnotherHasAnotherName(String change) {
+        var full = Chart.plain().file("values-full.yaml");
+
+        assertThat(jobs(full.values(change)).keySet())
+                .hasSize(1)
+                .doesNotContainAnyElementsOf(jobs(full).keySet());
+    }
+
+    @Test
+    void aJobOfAnotherVersionOfTheChartHasAnotherName(@TempDir Path dir) throws IOException {
+        copy(Chart.HOME, dir);
+        var chart = dir.resolve("charts/observability/Chart.yaml");
+        Files.writeString(chart, Files.readString(chart).replace("\nversion: 0.1.0", "\nversion: 0.1.1"));
+        var parent = dir.resolve("Chart.yaml");
+        Files.writeString(
+                parent,
+                Files.readString(parent)
+                        .replace("name: observability\n    version: 0.1.0", "name: observability\n    version: 0.1.1"));
+
+        assertThat(jobs(Objects.parse(full(dir))).keySet())
+                .hasSize(1)
+                .doesNotContainAnyElementsOf(
+                        jobs(Objects.parse(full(Chart.HOME))).keySet());
+    }
+
+    private static String full(Path chart) {
+        return new Helm(chart)
+                .template()
+                .withName("taskpilot")
+                .withNamespace(Chart.NAMESPACE)
+                .withKubeVersion("1.37.0")
+                .withValuesFile(Chart.HOME.resolve("values-full.yaml"))
+                .call();
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (var files = Files.walk(from)) {
+            for (var file : files.filter(Files::isRegularFile).toList()) {
+                var target = to.resolve(from.relativize(file));
+                Files.createDirectories(target.getParent());
+                Files.copy(file, target);
+            }
+        }
+    }
+
+    private static Map<String, JsonNode> jobs(Chart chart) {
+        return jobs(chart.render());
+    }
+
+    /** Those that are no hooks, which Helm deletes before it makes them anew. */
+    private static Map<String, JsonNode> jobs(Objects objects) {
+        return objects.of("Job")
+                .filter(job -> job.at("/metadata/annotations/helm.sh~1hook").isMissingNode())
+                .collect(Collectors.toMap(Objects::name, job -> job.at("/spec/template")));
+    }
+
+    @Test
+    void theListOfImagesIsWhole() throws IOException {
+        var chart = Objects.one(Files.readString(Chart.HOME.resolve("Chart.yaml")));
+        var listed = Objects.one(
+                chart.path("annotations").path("artifacthub.io/images").asText());
+        var used = Chart.plain().file("values-full.yaml").render().pods().values().stream()
+                .flatMap(Objects::containers)
+                .map(container -> container.path("image").asText())
+                .distinct();
+
+        assertThat(Objects.list(listed).map(each -> each.path("image").asText()))
+                .containsExactlyInAnyOrderElementsOf(used.toList());
+    }
+
+    @Test
+    void everyObjectHasTheCommonLabelsAndAnnotations() {
+        var common = "{commonLabels: {team: platform}, commonAnnotations: {example.com/owner: platform}}";
+        for (var object : Chart.plain()
+                .file("values-full.yaml")
+                .values("global: " + common)
+                .render()
+                .all()) {
+            var name = object.path("kind").asText() + "/" + Objects.name(object);
+            assertThat(object.at("/metadata/labels/team").asText()).as(name).isEqualTo("platform");
+            assertThat(object.at("/metadata/annotations/example.com~1owner").asText())
+                    .as(name)
+                    .isEqualTo("platform");
+        }
     }
 
     @Test
