@@ -25,9 +25,9 @@
 {{- $_ := set $job "job_name" "metrics-exporter" -}}
 {{- end -}}
 {{- else if eq .job_name "opa" -}}
-{{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-opa" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8282 }}{{ end -}}
+{{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-opa-pods" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8282 }}{{ end -}}
 {{- else if eq .job_name "guardrails" -}}
-{{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-guardrails" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8010 }}{{ end -}}
+{{- range .dns_sd_configs }}{{ $_ := set . "names" (list (printf "%s-guardrails-pods" (include "taskpilot.fullname" $))) }}{{ $_ := set . "port" 8010 }}{{ end -}}
 {{- end -}}
 {{- $jobs = append $jobs $job -}}
 {{- end -}}

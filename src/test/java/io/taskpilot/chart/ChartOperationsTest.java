@@ -40,6 +40,57 @@ class ChartOperationsTest {
     }
 
     @Test
+    void everyMonitorHasOneServiceWithAnAddressForEachPod() {
+        var objects = Chart.plain()
+                .file("values-production.yaml")
+                .file("values-large.yaml")
+                .render();
+
+        assertThat(objects.of("ServiceMonitor").map(Objects::name))
+                .containsExactlyInAnyOrder("taskpilot", "taskpilot-opa", "taskpilot-guardrails");
+        for (var monitor : objects.of("ServiceMonitor").toList()) {
+            var labels = monitor.at("/spec/selector/matchLabels");
+            var services = objects.of("Service")
+                    .filter(service -> labels.properties().stream()
+                            .allMatch(label -> service.at("/metadata/labels")
+                                    .path(label.getKey())
+                                    .equals(label.getValue())))
+                    .toList();
+            assertThat(services).as(Objects.name(monitor)).hasSize(1);
+            assertThat(services.get(0).at("/spec/clusterIP").asText()).isEqualTo("None");
+            assertThat(Objects.list(services.get(0).at("/spec/ports"))
+                            .map(port -> port.path("name").asText()))
+                    .contains(monitor.at("/spec/endpoints/0/port").asText());
+        }
+        assertThat(objects.one("ServiceMonitor", "taskpilot-opa")
+                        .at("/spec/endpoints/0/relabelings/0/replacement")
+                        .asText())
+                .as("alerts ask for it")
+                .isEqualTo("opa");
+    }
+
+    @Test
+    void thePrometheusOfTheReleaseScrapesEachPodOfTheEngines() {
+        var objects = Chart.plain()
+                .values("{opa: {mode: service}, guardrails: {mode: service}}")
+                .render();
+        var config = Objects.one(objects.one("ConfigMap", "taskpilot-prometheus")
+                .at("/data/prometheus.yml")
+                .asText());
+
+        for (var engine : List.of("opa", "guardrails")) {
+            var job = Objects.list(config.path("scrape_configs"))
+                    .filter(each -> each.path("job_name").asText().equals(engine))
+                    .findFirst()
+                    .orElseThrow();
+            var service =
+                    objects.one("Service", job.at("/dns_sd_configs/0/names/0").asText());
+            assertThat(service.at("/spec/clusterIP").asText()).as(engine).isEqualTo("None");
+            assertThat(service.at("/spec/ports/0/port")).isEqualTo(job.at("/dns_sd_configs/0/port"));
+        }
+    }
+
+    @Test
     void theObjectiveOfTheLatencyIsInTheRules() {
         assertThat(rules("5")).contains("le=\"5.0\"");
         assertThat(rules("2.5")).contains("le=\"2.5\"").doesNotContain("le=\"5.0\"");
