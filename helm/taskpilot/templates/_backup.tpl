@@ -53,6 +53,6 @@ volumeMounts:
   configMap: {name: {{ include "taskpilot.fullname" . }}-backup}
 - name: backup
   emptyDir: {sizeLimit: {{ .Values.backup.size }}}
-{{ include "taskpilot.secretsVolume" (list . (list "postgres-url" .Values.backup.s3.accessKey .Values.backup.s3.secretKey | uniq)) }}
+{{ include "taskpilot.secretsVolume" (list . (list "postgres-url" .Values.backup.s3.accessKey .Values.backup.s3.secretKey | concat .Values.secrets.extraKeys | uniq)) }}
 {{ include "taskpilot.scratch" . }}
 {{- end }}

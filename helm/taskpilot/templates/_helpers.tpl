@@ -31,7 +31,7 @@ app.kubernetes.io/part-of: taskpilot
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with $root.Values.commonLabels }}
+{{- with $root.Values.global.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -41,7 +41,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $root := index . 0 -}}
 {{- $annotations := dict -}}
 {{- if gt (len .) 3 }}{{ $annotations = index . 3 }}{{ end -}}
-{{- $annotations = merge (dict) $annotations ($root.Values.commonAnnotations | default dict) -}}
+{{- $annotations = merge (dict) $annotations ($root.Values.global.commonAnnotations | default dict) -}}
 name: {{ index . 2 }}
 namespace: {{ $root.Release.Namespace }}
 {{- with $annotations }}
@@ -111,8 +111,21 @@ securityContext:
 {{- if semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version }}true{{ end -}}
 {{- end }}
 
+{{/* Hooks run before all else of the release: bundled stores are not there yet, nor is a Secret that the release brings. */}}
 {{- define "taskpilot.migrations" -}}
-{{- .Values.stores.enabled | ternary (eq .Values.migrations.mode "none" | ternary "none" "init") .Values.migrations.mode -}}
+{{- $later := or .Values.stores.enabled .Values.secrets.externalSecret.enabled .Values.secrets.values -}}
+{{- if and $later (eq .Values.migrations.mode "hook") }}init{{ else }}{{ .Values.migrations.mode }}{{ end -}}
+{{- end }}
+
+{{/* The bundled stores that somebody uses, by component, as JSON. */}}
+{{- define "taskpilot.bundled" -}}
+{{- $stores := list -}}
+{{- if .Values.stores.enabled -}}
+{{- $stores = append $stores "postgres" -}}
+{{- if .Values.redis.enabled }}{{ $stores = append $stores "redis" }}{{ end -}}
+{{- if or .Values.s3.enabled (and .Values.backup.enabled (not .Values.backup.s3.url)) }}{{ $stores = append $stores "objects" }}{{ end -}}
+{{- end -}}
+{{- toJson $stores -}}
 {{- end }}
 
 {{- define "taskpilot.s3Url" -}}

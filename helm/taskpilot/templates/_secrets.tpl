@@ -30,6 +30,11 @@
       {{- end }}
 {{- end }}
 
+{{/* "true" if the passwords of bundled stores, and the URLs with them, are the job's to make */}}
+{{- define "taskpilot.makesStorePasswords" -}}
+{{- and .Values.keys.job.enabled .Values.stores.enabled (not (dig "existingSecret" "" .Values.stores)) -}}
+{{- end }}
+
 {{/* (list root key): "true" for what the job makes */}}
 {{- define "taskpilot.isGenerated" -}}
 {{- $root := index . 0 -}}
@@ -37,7 +42,7 @@
 {{- if has $key (list "auth-secret" "keys.yaml" "decisions-chain-key" "api-key") -}}
 {{- $root.Values.keys.job.enabled -}}
 {{- else if has $key (list "postgres-url" "redis-url" "s3-access-key" "s3-secret-key") -}}
-{{- and $root.Values.stores.enabled $root.Values.keys.job.enabled -}}
+{{- include "taskpilot.makesStorePasswords" $root -}}
 {{- else -}}
 false
 {{- end -}}

@@ -45,7 +45,7 @@
 {{- end -}}
 {{- end -}}
 {{- $wanted := list -}}
-{{- range include "taskpilot.serverSecrets" . | fromJsonArray -}}
+{{- range concat (include "taskpilot.serverSecrets" . | fromJsonArray) ($values.tests.enabled | ternary (list "api-key") list) -}}
 {{- if ne "true" (include "taskpilot.isGenerated" (list $ .)) }}{{ $wanted = append $wanted . }}{{ end -}}
 {{- end -}}
 {{- if and $wanted (not $sources) -}}

@@ -1,3 +1,5 @@
+{{/* Included by the chart above, which knows whether it is wanted. */}}
+{{- define "stores.redis" -}}
 {{- $name := printf "%s-redis" (include "taskpilot.release" .) -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -53,3 +55,4 @@ spec:
           emptyDir: {sizeLimit: 64Mi}
 ---
 {{ include "stores.service" (list . "redis" 6379 "redis") }}
+{{- end }}

@@ -1,3 +1,5 @@
+{{/* Included by the chart above, which knows whether it is wanted. */}}
+{{- define "stores.objects" -}}
 {{- $name := printf "%s-objects" (include "taskpilot.release" .) -}}
 apiVersion: v1
 kind: ConfigMap
@@ -65,3 +67,4 @@ spec:
   {{- include "stores.claim" (list . .Values.objects.size) | nindent 2 }}
 ---
 {{ include "stores.service" (list . "objects" 8333 "s3") }}
+{{- end }}
