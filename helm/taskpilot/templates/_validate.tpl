@@ -75,6 +75,14 @@
 {{- $messages = append $messages "s3.url: not used with bundled stores (expected: remove it, or stores.enabled false)" -}}
 {{- end -}}
 
+{{- range $cidr := concat $values.networkPolicy.egress.cidrs $values.networkPolicy.apiServer.cidrs -}}
+{{- range $values.networkPolicy.egress.except -}}
+{{- if eq "true" (include "taskpilot.within" (list $cidr .)) -}}
+{{- $messages = append $messages (printf "networkPolicy: %s is all within networkPolicy.egress.except (%s) (expected: one of them without it)" $cidr .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- $owned := include "taskpilot.env" (list . "gateway,agents") | fromYamlArray -}}
 {{- range $name := list "server" "gateway" "agents" -}}
 {{- range (index $values $name).extraEnv -}}

@@ -60,24 +60,4 @@ spec:
     {{- include "taskpilot.selector" (list $root $component) | nindent 4 }}
   ports:
     - {name: {{ index . 3 }}, port: {{ index . 2 }}, targetPort: {{ index . 3 }}}
----
-# From the server and its jobs, and to nowhere.
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  {{- include "taskpilot.metadata" (list $root $component (printf "%s-%s" (include "taskpilot.release" $root) $component)) | nindent 2 }}
-spec:
-  podSelector:
-    matchLabels:
-      {{- include "taskpilot.selector" (list $root $component) | nindent 6 }}
-  policyTypes: [Ingress, Egress]
-  ingress:
-    - from:
-        - podSelector:
-            matchLabels: {taskpilot.io/server: "true", app.kubernetes.io/instance: {{ $root.Release.Name }}}
-        - podSelector:
-            matchLabels: {app.kubernetes.io/part-of: taskpilot, app.kubernetes.io/instance: {{ $root.Release.Name }}}
-            matchExpressions:
-              - {key: app.kubernetes.io/component, operator: In, values: [migrate, backup, restore, grafana]}
-      ports: [{port: {{ index . 3 }}}]
 {{- end }}
