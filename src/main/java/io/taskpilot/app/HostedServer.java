@@ -71,6 +71,7 @@ final class HostedServer implements AutoCloseable {
         }
         server.close().run();
         log.info("stopped");
+        Logging.flush(); // last, as hooks run all at once, and none may have another turn
     }
 
     private void awaitClosed() {

@@ -9,16 +9,20 @@ import ch.qos.logback.core.encoder.Encoder;
 import io.taskpilot.config.Secrets;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.config.TaskPilotConfig.Log.Format;
+import io.taskpilot.resilience.Deadline;
 import io.taskpilot.telemetry.EcsFields;
 import io.taskpilot.telemetry.LogLevels;
 import io.taskpilot.telemetry.LogWriter;
 import io.taskpilot.telemetry.Redactor;
 import io.taskpilot.telemetry.Service;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import net.logstash.logback.encoder.LoggingEventCompositeJsonEncoder;
@@ -30,6 +34,10 @@ import org.slf4j.bridge.SLF4JBridgeHandler;
 /** Where log lines go. Until one of these is called, only warnings do, to the standard error. */
 final class Logging {
     private static final String TEXT = "%d{HH:mm:ss.SSS} %-5level %-18logger{0} %replace(%msg){'[\\r\\n]+', ' '}%n%ex";
+    private static final Duration LAST_FLUSH = Duration.ofSeconds(2);
+    // themselves, as System.out and System.err tell nobody when a line can't be written
+    private static final OutputStream STDOUT = new FileOutputStream(FileDescriptor.out);
+    private static final OutputStream STDERR = new FileOutputStream(FileDescriptor.err);
 
     private final LoggerContext context = context();
     private final TaskPilotConfig config;
@@ -42,7 +50,7 @@ final class Logging {
         LogLevels.set(config.log().level());
         SLF4JBridgeHandler.removeHandlersForRootLogger();
         SLF4JBridgeHandler.install(); // what OpenTelemetry, OkHttp and the JDBC driver say
-        Runtime.getRuntime().addShutdownHook(new Thread(Logging::flush, "log-flush"));
+        Runtime.getRuntime().addShutdownHook(new Thread(Logging::flush, "log-flush")); // a server does it again, last
     }
 
     /** A server's own: text to the standard error of a terminal; else ECS JSON, to the standard output. */
@@ -51,7 +59,7 @@ final class Logging {
         var format = config.log().format() == null ? byDefault : config.log().format();
         var logging = new Logging(config);
         logging.chooseDatasets(format);
-        logging.start(format, terminal ? System.err : System.out, null);
+        logging.start(format, terminal ? STDERR : STDOUT, null);
     }
 
     /** Of a server inside another command: what is wrong to the standard error, everything to the file. */
@@ -59,18 +67,28 @@ final class Logging {
         makePrivate(config.dataDir());
         var logging = new Logging(config);
         logging.chooseDatasets(Format.TEXT);
-        logging.start(Format.TEXT, System.err, Level.ERROR);
+        logging.start(Format.TEXT, STDERR, Level.ERROR);
         logging.start(Format.TEXT, Files.newOutputStream(file), null);
     }
 
-    /** From now on whoever logs also writes, as the process may end at any moment; what waits is written first. */
+    /** Waits until what was logged before is written; for the end of a process. Two seconds, and no longer. */
     static void flush() {
-        writers().forEach(LogWriter::direct);
+        flush(LAST_FLUSH);
     }
 
-    /** Lines that could not be written as fast as they came. */
+    static void flush(Duration longest) {
+        var deadline = Deadline.in(longest);
+        writers().forEach(writer -> writer.flush(Duration.ofMillis(deadline.remainingMillis())));
+    }
+
+    /** Lines that came faster than they could be written. */
     static double dropped() {
         return writers().stream().mapToDouble(LogWriter::dropped).sum();
+    }
+
+    /** Lines that the output did not take. */
+    static double unwritten() {
+        return writers().stream().mapToDouble(LogWriter::unwritten).sum();
     }
 
     private static List<LogWriter> writers() {

@@ -100,6 +100,7 @@ public final class Server {
     private static final int OPA_CONNECTIONS = 32;
     private static final int OPA_WAITING = 4_096;
     private static final Duration WARM_UP = Duration.ofSeconds(2);
+    private static final Duration LAST_WORDS = Duration.ofMillis(100);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final Duration CENSUS = Duration.ofSeconds(5);
     private static final int OWN_THREADS =
@@ -299,6 +300,7 @@ public final class Server {
         var tracing = configured("", () -> Tracing.open(otel, service));
         tracing.countLoss(metrics);
         metrics.telemetryDropped("logs", "queue_full", Logging::dropped);
+        metrics.telemetryDropped("logs", "not_taken", Logging::unwritten);
         closer.add("tracing", () -> {
             tracing.close(CLOSE);
             return null;
@@ -598,8 +600,8 @@ public final class Server {
     /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */
     private static void historyWentBack(String detail) {
         log.error("the database lost committed history, stopping detail={}", detail);
-        Logging.flush();
-        Runtime.getRuntime().halt(1); // no drain: it would act on what is not there
+        Logging.flush(LAST_WORDS); // briefly: until the halt the other loops act on what is not there
+        Runtime.getRuntime().halt(1); // no drain: that would too
     }
 
     private Future<Void> portsInUse(Throwable cause) {

@@ -25,6 +25,7 @@ final class Accesses implements Handler<RoutingContext> {
     private static final String RUN = "run";
     private static final int SERVER_ERROR = 500;
     private static final int CALLER_ERROR = 400;
+    private static final int LONGEST_PATH = 1_024;
 
     private final Trace any;
 
@@ -90,6 +91,7 @@ final class Accesses implements Handler<RoutingContext> {
         var status = response.getStatusCode();
         var caller = Endpoints.callerOrNull(ctx);
         Operation operation = ctx.get(OPERATION);
+        var path = path(ctx);
         var line = log.atInfo()
                 .addKeyValue("event.dataset", LogLevels.ACCESS)
                 .addKeyValue("event.kind", "event")
@@ -100,7 +102,7 @@ final class Accesses implements Handler<RoutingContext> {
                 .addKeyValue("http.version", request.version() == HttpVersion.HTTP_2 ? "2" : "1.1")
                 .addKeyValue("http.request.body.bytes", request.bytesRead())
                 .addKeyValue("http.response.body.bytes", response.bytesWritten())
-                .addKeyValue("url.path", ctx.normalizedPath())
+                .addKeyValue("url.path", path)
                 .addKeyValue("labels.route", operation == null ? "" : operation.route())
                 .addKeyValue(LogScope.REQUEST_ID, RequestId.of(ctx))
                 .addKeyValue(LogScope.RUN_ID, ctx.get(RUN, ""))
@@ -111,6 +113,12 @@ final class Accesses implements Handler<RoutingContext> {
         if (answered) {
             line = line.addKeyValue("http.response.status_code", status);
         }
-        line.log("{} {} {}", request.method(), ctx.normalizedPath(), answered ? status : "no answer");
+        line.log("{} {} {}", request.method(), path, answered ? status : "no answer");
+    }
+
+    /** Of a length that leaves what waits to be written small, whatever callers ask for. */
+    private static String path(RoutingContext ctx) {
+        var path = ctx.normalizedPath();
+        return path.length() > LONGEST_PATH ? path.substring(0, LONGEST_PATH) : path;
     }
 }

@@ -72,6 +72,7 @@ class LogIT {
         var traceId = answer.headers().firstValue("traceparent").orElseThrow().substring(3, 35);
         server.user().send("GET", "/v1/runs?status=queued", null);
         server.user().send("GET", "/v1/nothing", null);
+        server.user().send("GET", "/v1/" + "n".repeat(3_000), null);
         server.user().send("GET", "/health", null);
         var decisions = server.user()
                 .get("/v1/decisions?run_id=" + run.path("id").asText())
@@ -158,6 +159,7 @@ class LogIT {
                         .asText())
                 .isEqualTo("failure");
         assertThat(access.lines())
+                .allMatch(line -> line.path("url.path").asText().length() <= 1_024)
                 .noneMatch(line -> line.path("url.path").asText().startsWith("/health"));
     }
 
@@ -208,5 +210,26 @@ class LogIT {
                         .lines())
                 .allMatch(line ->
                         List.of("WARN", "ERROR").contains(line.path("log.level").asText()));
+    }
+
+    /** Event loops log while they drain: one that wrote by itself would stand in front of a full pipe for ever. */
+    @Test
+    void aReaderThatHangsKeepsNobodyFromStopping() throws Exception {
+        server.stop();
+        server = ServerProcess.startUnheard(
+                directory.resolve("unheard"),
+                Map.of("TASKPILOT_POSTGRES_URL", database.url().value(), "TASKPILOT_DRAIN_ACCEPT", "3s"));
+        var user = server.user();
+        for (var i = 0; i < 100; i++) { // over a pipe's 64 KiB
+            user.send("GET", "/v1/" + "n".repeat(1_000), null);
+        }
+
+        server.terminate();
+        while (user.send("GET", "/health/ready", null).statusCode() != 503) {
+            Thread.onSpinWait();
+        }
+        user.send("GET", "/v1/tasks", null);
+
+        assertThat(server.exit()).isEqualTo(143);
     }
 }

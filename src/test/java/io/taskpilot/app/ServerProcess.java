@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,6 +30,15 @@ final class ServerProcess implements AutoCloseable {
 
     /** @param settings environment variables beside those that keep it to itself */
     static ServerProcess start(Path dataDir, Map<String, String> settings) throws Exception {
+        return start(dataDir, settings, true);
+    }
+
+    /** What it says goes into a pipe that nobody reads. */
+    static ServerProcess startUnheard(Path dataDir, Map<String, String> settings) throws Exception {
+        return start(dataDir, settings, false);
+    }
+
+    private static ServerProcess start(Path dataDir, Map<String, String> settings, boolean heard) throws Exception {
         var output = Files.createTempFile(dataDir.getParent(), "server", ".log");
         var builder = new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -41,7 +51,7 @@ final class ServerProcess implements AutoCloseable {
         builder.environment().put("TASKPILOT_HTTP_PORT", "0");
         builder.environment().put("TASKPILOT_HTTP_MANAGEMENT_PORT", "0");
         builder.environment().putAll(settings);
-        builder.redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.redirectErrorStream(true).redirectOutput(heard ? Redirect.to(output.toFile()) : Redirect.PIPE);
         var process = builder.start();
         var record = dataDir.resolve("server.json");
         var deadline = System.nanoTime() + START.toNanos();
