@@ -179,10 +179,15 @@ public final class Server {
         var decisions = config.decisions();
         var chainKey = decisions.chainKey();
         var lease = new Lease();
-        var witness = new Witness(DecisionLines::write, run -> {
-            RunSpans.ended(trace, lease, run);
-            RunMetrics.ended(metrics.workflows(), lease, run);
-        });
+        var witness = new Witness(
+                row -> {
+                    DecisionLines.write(row);
+                    RunMetrics.recorded(metrics.governance(), row);
+                },
+                run -> {
+                    RunSpans.ended(trace, lease, run);
+                    RunMetrics.ended(metrics.workflows(), lease, run);
+                });
         var journal = new PgJournal(
                 database, decisions, signals::changed, Server::historyWentBack, metrics.stores()::committed, witness);
         metrics.stores().pending(journal::pendingAppends);

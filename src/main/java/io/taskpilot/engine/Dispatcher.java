@@ -7,6 +7,7 @@ import io.taskpilot.run.Attempt;
 import io.taskpilot.run.CallState;
 import io.taskpilot.run.CallState.Stage;
 import io.taskpilot.run.CanonicalJson;
+import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.run.Ruling;
 import io.taskpilot.run.RunEvent;
@@ -81,7 +82,9 @@ public final class Dispatcher {
                 "environment", settings.environment());
         var began = System.nanoTime();
         return patiently(false, call, limited -> policy.offered(input, limited))
-                .onFailure(cause -> unanswered(call, cause, began))
+                .onComplete(
+                        names -> metrics.evaluated(DecisionResult.ALLOW, millisSince(began)),
+                        cause -> unanswered(call, began))
                 .map(names -> names.stream()
                         .filter(tools::containsKey)
                         .distinct()
@@ -90,10 +93,14 @@ public final class Dispatcher {
     }
 
     /** No row of the decision log has it, as there is no call yet that it is about; the run ends of it all the same. */
-    private void unanswered(CallContext call, Throwable cause, long began) {
+    private void unanswered(CallContext call, long began) {
         if (!call.isAborted()) {
-            metrics.decided(noVerdict(cause), (System.nanoTime() - began) / 1e6);
+            metrics.evaluated(DecisionResult.ERROR, millisSince(began));
         }
+    }
+
+    private static double millisSince(long nanos) {
+        return (System.nanoTime() - nanos) / 1e6;
     }
 
     /** Policy's answer on each call, all asked at once; the lack of one is an answer too. Fails only when aborted. */
@@ -110,11 +117,11 @@ public final class Dispatcher {
         return patiently(answered, call, limited -> policy.decide(input, limited))
                 .recover(cause ->
                         call.isAborted() ? Future.failedFuture(cause) : Future.succeededFuture(noVerdict(cause)))
-                .map(verdict -> ruling(run, asked, verdict, input, (System.nanoTime() - began) / 1e6));
+                .map(verdict -> ruling(run, asked, verdict, input, millisSince(began)));
     }
 
     private Ruling ruling(RunState run, ToolCall asked, PolicyVerdict verdict, Map<String, Object> input, double ms) {
-        metrics.decided(verdict, ms);
+        metrics.evaluated(verdict.result(), ms);
         return new Ruling(asked, verdict, input, CanonicalJson.sha256(input), ms, start(run, asked));
     }
 

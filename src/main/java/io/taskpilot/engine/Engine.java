@@ -192,7 +192,7 @@ public final class Engine implements Runs {
             }
             return journal.appendUnowned(approval.runId(), Approvals.answer(approvalId, answer, dispatcher::mistakes))
                     .onSuccess(unused -> {
-                        metrics.answered(approval, answer.answer());
+                        metrics.answered(approval);
                         signals.claimable();
                     })
                     .<Void>mapEmpty()

@@ -96,7 +96,7 @@ final class RunHistory {
         return done.future()
                 .<Void>map(appended -> {
                     for (var event : events) {
-                        metrics.committed(committed, event);
+                        metrics.committed(event);
                         trace.committed(committed, event, appended.at());
                         committed = committed.apply(new Recorded(committed.lastSeq() + 1, appended.at(), event));
                     }

@@ -1,9 +1,6 @@
 package io.taskpilot.engine;
 
-import io.taskpilot.run.ApprovalAnswer;
-import io.taskpilot.run.Decision;
 import io.taskpilot.run.DecisionResult;
-import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunState;
@@ -39,12 +36,16 @@ public final class RunMetrics {
         workflows.completed(Workflow.NAME, run.status().word(), took.isNegative() ? Duration.ZERO : took);
     }
 
-    /** @param before the run's state before the event */
-    void committed(RunState before, RunEvent event) {
-        var decision = Decision.of(before, before.lastSeq() + 1, event);
-        if (decision != null) {
-            governance.decided(decision.type().word(), decision.result().word(), decision.agent());
-        }
+    /**
+     * Counts a row of the decision log; to be called by whoever committed it, which need not be a run's driver: an
+     * approval expires by itself, and a request that was not let in belongs to no run.
+     */
+    public static void recorded(GovernanceMetrics governance, RunReader.DecisionView row) {
+        var decision = row.decision();
+        governance.decided(decision.type().word(), decision.result().word(), decision.agent());
+    }
+
+    void committed(RunEvent event) {
         if (event instanceof RunEvent.Started) {
             workflows.started(Workflow.NAME);
         } else if (event instanceof RunEvent.Resumed resumed && !resumed.cause().equals("answered")) {
@@ -68,9 +69,7 @@ public final class RunMetrics {
         }
     }
 
-    void answered(RunReader.ApprovalView approval, ApprovalAnswer answer) {
-        var agent = approval.asked().call().agent().title();
-        governance.decided("human_approval", answer.decision().word(), agent);
+    void answered(RunReader.ApprovalView approval) {
         approvals.answered(Duration.between(approval.createdAt(), Instant.now()));
     }
 
@@ -88,8 +87,8 @@ public final class RunMetrics {
         }
     }
 
-    void decided(PolicyVerdict verdict, double ms) {
-        governance.policyEvaluated("tool_call", verdict.result().word(), millis(ms));
+    void evaluated(DecisionResult result, double ms) {
+        governance.policyEvaluated("tool_call", result.word(), millis(ms));
     }
 
     void checked(RunEvent.GuardrailChecked checked) {

@@ -142,10 +142,8 @@ public final class Ingress {
         }
 
         private Future<Void> record(Decision decision) {
-            return control.decisions
-                    .record(new IngressLog.Entry(decision, requestId, trace.traceId(), caller.tenant(), caller.id()))
-                    .onSuccess(unused -> control.metrics.decided(
-                            DecisionType.INGRESS.word(), decision.result().word(), ""));
+            return control.decisions.record(
+                    new IngressLog.Entry(decision, requestId, trace.traceId(), caller.tenant(), caller.id()));
         }
 
         private Decision decision(

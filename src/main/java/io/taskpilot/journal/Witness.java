@@ -8,7 +8,7 @@ import java.util.function.Consumer;
  * Who is told of what this node committed, once it is known to be, on any event loop. Told of nothing twice; a process
  * that dies after a commit tells nobody of it.
  *
- * @param decided of each row of the decision log
+ * @param decided of each row of the decision log, that of a run or of none
  * @param ended of each run with its terminal event
  */
 public record Witness(Consumer<DecisionView> decided, Consumer<RunState> ended) {

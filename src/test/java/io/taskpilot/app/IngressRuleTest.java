@@ -9,7 +9,9 @@ import io.taskpilot.config.Secret;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
+import io.taskpilot.telemetry.Scrape;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -96,6 +98,12 @@ class IngressRuleTest {
             assertThat(items).hasSize(1);
             assertThat(items.path(0).path("rule").asText()).isEqualTo("scope_missing");
             assertThat(items.path(0).path("principal").asText()).isEqualTo("bob");
+            var metrics = new ApiUser(URI.create(server.managementUrl()))
+                    .send("GET", "/metrics", null, headers(reader))
+                    .body();
+            assertThat(Scrape.parse(metrics)
+                            .sum("taskpilot_decision_logs_total", "decision_type", "ingress", "result", "deny"))
+                    .isEqualTo(1);
             var verified = get(user, "/v1/decisions/verify", reader);
             assertThat(verified.path("intact").asBoolean())
                     .as(verified.toString())
