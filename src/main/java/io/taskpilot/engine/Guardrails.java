@@ -13,6 +13,11 @@ public interface Guardrails {
      */
     Future<Verdict> check(RailPhase phase, String text, CallContext call);
 
+    /** The same of a part of an answer that is still being written: it hardly comes again, so nobody keeps its verdict. */
+    default Future<Verdict> checkPart(String text, CallContext call) {
+        return check(RailPhase.OUTPUT, text, call);
+    }
+
     /** What the rails say of a text. */
     sealed interface Verdict {
         /** All rails passed. */

@@ -2,11 +2,8 @@ package io.taskpilot.engine;
 
 import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.run.Agent;
-import io.taskpilot.run.DecisionResult;
-import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.Step;
-import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.function.Consumer;
 
@@ -33,16 +30,11 @@ final class LiveAnswers {
                 run.lastSeq(),
                 step.agent(),
                 window,
-                part -> mayBeSeen(step.agent(), part, call),
+                part -> rails.mayBeSeen(part, call),
                 out);
         if (streaming.mode() == Streaming.StreamMode.BUFFER || step.agent() == Agent.PLANNER) {
             answer.end();
         }
         return answer;
-    }
-
-    private Future<Boolean> mayBeSeen(Agent agent, String part, CallContext call) {
-        return rails.check(RailPhase.OUTPUT, agent, null, part, call)
-                .map(checked -> checked.passed() && checked.result() != DecisionResult.MODIFIED);
     }
 }

@@ -8,6 +8,8 @@ import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.RunEvent.GuardrailChecked;
 import io.vertx.core.Future;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Asks the guardrails, and turns whatever comes back, the lack of an answer included, into {@code guardrail.checked}. */
@@ -30,26 +32,40 @@ final class RailGate {
         var began = System.nanoTime();
         var sha256 = CanonicalJson.sha256Text(text);
         var onError = settings.onRailError(phase);
-        var verdict =
-                onError == OnError.WAIT ? patience.insist(call, () -> ask(phase, text, call)) : ask(phase, text, call);
-        return verdict.transform((said, cause) -> {
-            if (call.isAborted()) {
-                return Future.failedFuture(
-                        cause == null
-                                ? Failure.of(Failure.Kind.UNAVAILABLE, "guardrails-unavailable", "aborted")
-                                : cause);
-            }
-            var ms = (System.nanoTime() - began) / 1e6;
-            var checked = said != null
-                    ? event(phase, agent, callId, said, sha256, ms)
-                    : error(phase, agent, callId, cause, onError == OnError.ALLOW, sha256, ms);
-            metrics.checked(checked);
-            return Future.succeededFuture(checked);
-        });
+        return ask(onError, call, limited -> guardrails.check(phase, text, limited))
+                .transform((said, cause) -> {
+                    if (call.isAborted()) {
+                        return Future.failedFuture(
+                                cause == null
+                                        ? Failure.of(Failure.Kind.UNAVAILABLE, "guardrails-unavailable", "aborted")
+                                        : cause);
+                    }
+                    var ms = (System.nanoTime() - began) / 1e6;
+                    var checked = said != null
+                            ? event(phase, agent, callId, said, sha256, ms)
+                            : error(phase, agent, callId, cause, onError == OnError.ALLOW, sha256, ms);
+                    metrics.checked(checked);
+                    return Future.succeededFuture(checked);
+                });
     }
 
-    private Future<Guardrails.Verdict> ask(RailPhase phase, String text, CallContext call) {
-        return call.within(settings.railTimeout(), limited -> guardrails.check(phase, text, limited));
+    /**
+     * Whether a part of an answer may be seen before all of it is written. It decides nothing, so it is no event, and no
+     * check that an objective counts.
+     */
+    Future<Boolean> mayBeSeen(String part, CallContext call) {
+        var onError = settings.onRailError(RailPhase.OUTPUT);
+        return ask(onError, call, limited -> guardrails.checkPart(part, limited))
+                .map(said -> said instanceof Guardrails.Verdict.Passed)
+                .recover(cause -> onError == OnError.ALLOW && !call.isAborted()
+                        ? Future.succeededFuture(true)
+                        : Future.failedFuture(cause));
+    }
+
+    private Future<Guardrails.Verdict> ask(
+            OnError onError, CallContext call, Function<CallContext, Future<Guardrails.Verdict>> question) {
+        Supplier<Future<Guardrails.Verdict>> asked = () -> call.within(settings.railTimeout(), question);
+        return onError == OnError.WAIT ? patience.insist(call, asked) : asked.get();
     }
 
     private static GuardrailChecked event(

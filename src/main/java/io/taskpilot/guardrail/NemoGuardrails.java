@@ -95,6 +95,11 @@ public final class NemoGuardrails implements Guardrails {
         return ask(phase, clean, call, longest).onSuccess(verdict -> keep(cache, key, verdict, asked));
     }
 
+    @Override
+    public Future<Verdict> checkPart(String text, CallContext call) {
+        return ask(RailPhase.OUTPUT, StorableText.clean(text), call, longest);
+    }
+
     /** Pure rails change nothing: where one did, the server has other rails than we know. */
     private static void keep(VerdictCache cache, String key, Verdict verdict, long asked) {
         if (!(verdict instanceof Verdict.Modified)) {

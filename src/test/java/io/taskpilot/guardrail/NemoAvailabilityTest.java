@@ -115,6 +115,23 @@ class NemoAvailabilityTest {
         pure.close().await(5, SECONDS);
     }
 
+    /** They would push out what comes again. */
+    @Test
+    void verdictsOnPartsOfAnAnswerAreNotKept() throws Exception {
+        var pure = at(server.url(), true);
+        for (var i = 1; i <= 3; i++) {
+            assertThat(pure.checkPart("hel", call()).await(5, SECONDS)).isEqualTo(new Verdict.Passed());
+            assertThat(server.checks()).isEqualTo(i);
+        }
+
+        pure.check(RailPhase.OUTPUT, "hel", call()).await(5, SECONDS);
+
+        assertThat(server.checks()).isEqualTo(4);
+        assertThat(metrics.scrape("text/plain"))
+                .contains("taskpilot_cache_requests_total{cache=\"guardrails\",result=\"miss\"} 1.0");
+        pure.close().await(5, SECONDS);
+    }
+
     @Test
     void whatAServerChangedOrDidNotJudgeIsNotKept() throws Exception {
         var pure = at(server.url(), true);
