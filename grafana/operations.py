@@ -319,10 +319,10 @@ def pipeline():
             ),
             graph(
                 "Signals",
-                "Between servers, through Redis or PostgreSQL; what is dropped is found by polling.",
+                "Between servers, through Redis or PostgreSQL; a dropped signal is found by polling, a dropped text is not shown.",
                 "cps",
                 q(rate("taskpilot_signals_posted_total"), "posted"),
-                q(rate("taskpilot_signals_dropped_total"), "dropped"),
+                q(rate("taskpilot_signals_dropped_total", by="by (kind) "), "dropped {{kind}}"),
                 q(rate("taskpilot_signals_reopened_total"), "reopened"),
                 width=6,
             ),

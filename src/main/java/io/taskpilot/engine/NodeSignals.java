@@ -95,7 +95,7 @@ public final class NodeSignals implements Signals {
     public void said(AgentDelta delta) {
         local.said(delta);
         if (transport.carriesText()) {
-            tell(() -> metrics.dropped(subscribed ? outbox.said(delta) : 1));
+            tell(() -> metrics.droppedText(subscribed ? outbox.said(delta) : 1));
         }
     }
 
@@ -217,7 +217,7 @@ public final class NodeSignals implements Signals {
         link = null;
         subscribed = false;
         posting = false;
-        metrics.dropped(outbox.forgetText());
+        metrics.droppedText(outbox.forgetText());
         channels.giveUp();
     }
 
@@ -286,7 +286,7 @@ public final class NodeSignals implements Signals {
         var posts = outbox.take();
         link.post(posts).onComplete(done -> {
             if (done.failed()) {
-                metrics.dropped(posts.size());
+                dropped(posts);
                 lost(current, done.cause().toString());
             } else if (current == generation) {
                 metrics.posted(posts.size());
@@ -295,6 +295,13 @@ public final class NodeSignals implements Signals {
                 post();
             }
         });
+    }
+
+    private void dropped(List<Post> posts) {
+        var text = (int)
+                posts.stream().filter(post -> names.isText(post.channel())).count();
+        metrics.droppedText(text);
+        metrics.dropped(posts.size() - text);
     }
 
     private void closeWhenSaid() {

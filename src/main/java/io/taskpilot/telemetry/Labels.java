@@ -43,6 +43,7 @@ final class Labels {
     static final Label SIGNAL = Label.closed("signal", "traces", "logs");
     static final Label LOSS = Label.closed("reason", "queue_full", "not_taken");
     static final Label KIND = Label.closed("kind", "event", "text");
+    static final Label SIGNAL_KIND = Label.closed("kind", "signal", "text");
     static final Label TRANSPORT = Label.closed("transport", "sse", "websocket");
     static final Label CLOSE_REASON =
             Label.closed("reason", "complete", "client_gone", "slow_reader", "draining", "error");

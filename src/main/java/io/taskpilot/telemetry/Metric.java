@@ -44,14 +44,20 @@ enum Metric {
     DECISIONS(counter("taskpilot_decision_logs_total", "Rows of the decision log, once they are committed.")
             .by(Labels.DECISION_TYPE, Labels.RESULT, Labels.AGENT_IF_ANY)
             .when(Bounds.FIRST)),
-    POLICY_EVALUATION(timer("taskpilot_policy_evaluation_seconds", "Time until policy had a verdict.", Bounds.CHECK)
+    POLICY_EVALUATION(timer(
+                    "taskpilot_policy_evaluation_seconds",
+                    "Time until policy had a verdict; of tool calls also until it had said which may be offered.",
+                    Bounds.CHECK)
             .by(Labels.POLICY_TYPE, Labels.POLICY_OUTCOME)),
     POLICY_CANDIDATE(counter(
                     "taskpilot_policy_candidate_total",
                     "Verdicts of policy beside what a policy on trial said of the same call.")
             .by(Labels.VERDICT, Labels.CANDIDATE)
             .when("`policy.mode: shadow`")),
-    GUARDRAIL_CHECK(timer("taskpilot_guardrail_check_seconds", "Time until the rails had a verdict.", Bounds.CHECK)
+    GUARDRAIL_CHECK(timer(
+                    "taskpilot_guardrail_check_seconds",
+                    "Time until the rails had a verdict on a text. Parts of an answer that is still being written are not in it.",
+                    Bounds.CHECK)
             .by(Labels.RAIL_TYPE, Labels.RAIL_OUTCOME)),
     GUARDRAIL_BLOCKS(counter("taskpilot_guardrail_blocks_total", "Texts that a rail stopped.")
             .by(Labels.PHASE, Labels.RAIL, Labels.AGENT_IF_ANY)
@@ -181,10 +187,10 @@ enum Metric {
     ADMISSION_IN_FLIGHT(gauge("taskpilot_admission_in_flight", "How many it drives now.")),
 
     SIGNALS_POSTED(counter("taskpilot_signals_posted_total", "Messages to other nodes that were taken.")),
-    SIGNALS_DROPPED(
-            counter(
+    SIGNALS_DROPPED(counter(
                     "taskpilot_signals_dropped_total",
-                    "Signals to other nodes that were given up, which these find out by polling, and live text, which they do not.")),
+                    "Signals to other nodes that were given up, which these find out by polling, and pieces of live text, which they do not.")
+            .by(Labels.SIGNAL_KIND)),
     SIGNALS_REOPENED(
             counter("taskpilot_signals_reopened_total", "Links to other nodes that broke and are tried again.")),
 

@@ -19,9 +19,14 @@ public final class SignalMetrics {
         posted.of().increment(messages);
     }
 
-    /** Signals to other nodes that were given up, which these find out by polling, and live text, which they don't. */
+    /** Signals to other nodes that were given up, which these find out by polling. */
     public void dropped(int signals) {
-        dropped.of().increment(signals);
+        dropped.of("signal").increment(signals);
+    }
+
+    /** Pieces of live text that no other node will see. */
+    public void droppedText(int pieces) {
+        dropped.of("text").increment(pieces);
     }
 
     /** The link to the other nodes broke, or could not be opened, and is tried again. */

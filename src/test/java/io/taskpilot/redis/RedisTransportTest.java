@@ -107,7 +107,8 @@ class RedisTransportTest extends SignalsContract {
         two.standing(true);
         bothHearEachOther();
 
-        assertThat(one.metric("taskpilot_signals_dropped_total")).isBetween(900.0, 1_100.0);
+        assertThat(one.metric("taskpilot_signals_dropped_total{kind=\"signal\"}"))
+                .isBetween(900.0, 1_100.0);
     }
 
     @Test
@@ -159,7 +160,9 @@ class RedisTransportTest extends SignalsContract {
         var last = text(run, 0, "heard");
         one.signals.said(last);
         assertThat(nextOf(news)).isEqualTo(last);
-        assertThat(one.metric("taskpilot_signals_dropped_total")).isBetween(4_000.0, 5_001.0);
+        assertThat(one.metric("taskpilot_signals_dropped_total{kind=\"text\"}")).isBetween(4_000.0, 5_001.0);
+        assertThat(one.metric("taskpilot_signals_dropped_total{kind=\"signal\"}"))
+                .isZero();
     }
 
     @Test

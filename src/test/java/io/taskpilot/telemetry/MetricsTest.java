@@ -82,6 +82,7 @@ final class MetricsTest {
         metrics.admission().driven(() -> 3, 20);
         metrics.signals().posted(1);
         metrics.signals().dropped(1);
+        metrics.signals().droppedText(1);
         metrics.signals().reopened();
         metrics.dependencies().shown("postgres", () -> true);
         metrics.dependencies().circuit("opa", () -> 2);
