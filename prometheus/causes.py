@@ -342,6 +342,16 @@ def pipeline():
         "{{ $value | humanize }} a second could not be delivered, or did not fit into the queue. Runs are not affected.",
     )
     yield alert(
+        "TaskPilotTelemetryDropped",
+        "telemetry",
+        "warning",
+        "10m",
+        f"sum by (instance, signal, reason) (rate(taskpilot_telemetry_dropped_total{{{JOB}}}[5m])) > 0",
+        "{{ $labels.instance }} loses {{ $labels.signal }} ({{ $labels.reason }})",
+        "{{ $value | humanize }} a second. queue_full: they come faster than they are taken. not_taken: whoever should take"
+        " them refuses, or is not there. Runs are not affected.",
+    )
+    yield alert(
         "TaskPilotCollectorQueueNearlyFull",
         "telemetry",
         "warning",
