@@ -38,8 +38,11 @@ final class ChatSpans {
     }
 
     private static void tell(Answer answer, OpenSpan span, boolean content) {
-        span.set(Spans.RESPONSE_MODEL, answer.model())
-                .set(Spans.INPUT_TOKENS, answer.usage().inputTokens())
+        var servedBy = answer.details().servedBy();
+        if (servedBy != null) { // what was asked for says nothing of who answered
+            span.set(Spans.RESPONSE_MODEL, servedBy);
+        }
+        span.set(Spans.INPUT_TOKENS, answer.usage().inputTokens())
                 .set(Spans.OUTPUT_TOKENS, answer.usage().outputTokens())
                 .set(Spans.FINISH_REASONS, List.of(reason(answer)));
         if (content) {

@@ -121,7 +121,8 @@ public final class OfflineModel implements ChatModel {
                         .mapToLong(made -> tokens(made.name()) + tokens(made.arguments()))
                         .sum();
         var usage = catalog.usage(NAME, NAME, read, written);
-        return Future.succeededFuture(new Answer(said.text(), said.calls(), usage, NAME, NAME));
+        return Future.succeededFuture(
+                new Answer(said.text(), said.calls(), usage, NAME, NAME, new ChatModel.Details(0, 0, NAME)));
     }
 
     /** Roughly what tokenizers make of English. */

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.guardrail.FakeNemo;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.llm.WireProvider;
+import io.taskpilot.llm.WireProvider.Call;
 import io.taskpilot.policy.OpaProcess;
 import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonObject;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.util.HashMap;
@@ -107,6 +110,35 @@ class SpanTreeTest {
                 assertThat(span.toString()).doesNotContain("board deck"); // no content unasked
             });
         }
+    }
+
+    @Test
+    void aChatNamesTheModelThatAnsweredUnlessTheProviderDidNotSay() throws Exception {
+        var vertx = Vertx.vertx();
+        var task = new JsonObject().put("title", "Look").put("priority", "low").put("description", "");
+        var planned = WireProvider.servedBy("served-2026-01", "", new Call("propose_task", task.encode()));
+        try (var provider = WireProvider.start(vertx, planned, WireProvider.text("APPROVE"));
+                var server = server(
+                        "grpc",
+                        Map.of("TASKPILOT_LLM_BASE_URL", provider.baseUrl().toString()))) {
+            var trace = collector.trace(traceId(submit(server, INPUT)), SpanTreeTest::isWhole);
+
+            var planner = chat(trace, "invoke_agent PlannerAgent");
+            assertThat(planner.attributes()).containsEntry("gen_ai.response.model", "served-2026-01");
+            assertThat(planner.attributes().get("gen_ai.request.model")).isNotEqualTo("served-2026-01");
+            assertThat(chat(trace, "invoke_agent ReviewerAgent").attributes())
+                    .containsKey("gen_ai.request.model")
+                    .doesNotContainKey("gen_ai.response.model");
+        } finally {
+            vertx.close().await();
+        }
+    }
+
+    private static SeenSpan chat(SeenTrace trace, String agent) {
+        return trace.children(trace.one(agent).spanId()).stream()
+                .filter(span -> span.name().startsWith("chat "))
+                .findFirst()
+                .orElseThrow();
     }
 
     private static void assertSaysWhatItIs(SeenTrace trace, String runId) {
