@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,15 +30,21 @@ public final class Redactor {
                     // a value that says what it is
                     + "|(?i:(?<=\\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)[\"']?\\s?[=:]\\s?[\"']?))[^\\s\"'&,;]{4,}");
 
+    private static final String OF_DATABASE = "io.vertx.pgclient.PgException";
+
     /** Whose messages quote what they were given: a text of a caller's, or a row. */
     private static final List<String> QUOTING = List.of(
             "com.fasterxml.jackson.",
             "io.vertx.core.json.",
-            "io.vertx.pgclient.PgException",
+            OF_DATABASE,
             "org.postgresql.util.PSQLException",
             "java.lang.NumberFormatException",
             "java.net.URISyntaxException",
             "java.time.format.DateTimeParseException");
+
+    /** As in {@code cause=} and what {@link Throwable#toString} says, of a wrapper too: nobody knows where it ends. */
+    private static final Pattern QUOTED = Pattern.compile(
+            QUOTING.stream().map(Pattern::quote).collect(Collectors.joining("|", "\\b((?:", ")[\\w.$]*): ")));
 
     private static final Pattern SQL_STATE = Pattern.compile("\\(([0-9A-Z]{5})\\)\\s*$");
     /** Classes of SQLSTATE whose messages are about the database and name no value. */
@@ -56,6 +63,13 @@ public final class Redactor {
 
     /** The very text when there is nothing to hide in it. */
     public String clean(String text) {
+        var quoted = QUOTED.matcher(text);
+        return quoted.find()
+                ? withoutSecrets(text.substring(0, quoted.end())) + clean(quoted.group(1), text.substring(quoted.end()))
+                : withoutSecrets(text);
+    }
+
+    private String withoutSecrets(String text) {
         var clean = text;
         for (var secret : known) {
             if (clean.contains(secret)) {
@@ -72,7 +86,7 @@ public final class Redactor {
             return clean(message);
         }
         var state = SQL_STATE.matcher(message);
-        if (!state.find()) {
+        if (!thrown.equals(OF_DATABASE) || !state.find()) {
             return MASK;
         }
         var isTold = NO_VALUES.contains(state.group(1).substring(0, 2));

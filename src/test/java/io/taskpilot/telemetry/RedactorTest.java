@@ -3,6 +3,8 @@ package io.taskpilot.telemetry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.concurrent.CompletionException;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -39,9 +41,39 @@ class RedactorTest {
         "a basic thing",
         "bearer of news",
         "secretary=of the board",
+        "io.vertx.core.json.JsonObject is not what was expected",
+        "cause=java.lang.IllegalStateException: seq 5 after 3",
     })
     void whatIsNoneIsLeftAsItIs(String text) {
         assertThat(redactor.clean(text)).isSameAs(text);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "claim failed cause=io.vertx.pgclient.PgException: ERROR: invalid input: \"mine\" (22P02)"
+                        + " | claim failed cause=io.vertx.pgclient.PgException: *** (22P02)",
+                "claim failed cause=io.vertx.pgclient.PgException: ERROR: relation \"tasks\" does not exist (42P01)"
+                        + " | claim failed cause=io.vertx.pgclient.PgException: ERROR: relation \"tasks\" does not exist (42P01)",
+                "no verdict cause=java.util.concurrent.CompletionException: com.fasterxml.jackson.core.JsonParseException:"
+                        + " Unrecognized token 'mine' | no verdict cause=java.util.concurrent.CompletionException:"
+                        + " com.fasterxml.jackson.core.JsonParseException: ***",
+                "hunter2 cause=java.lang.NumberFormatException: For input string: \"mine\""
+                        + " | *** cause=java.lang.NumberFormatException: ***",
+                "cause=io.vertx.core.json.DecodeException: Failed to decode:io.vertx.pgclient.PgException: x (42P01)"
+                        + " | cause=io.vertx.core.json.DecodeException: ***",
+            })
+    void soAreTheyWhereATextTellsOfThem(String text, String shown) {
+        assertThat(redactor.clean(text)).isEqualTo(shown);
+    }
+
+    @Test
+    void whoWrapsWhatQuotesItsInputQuotesItToo() {
+        var wrapper = new CompletionException(new NumberFormatException("For input string: \"mine\""));
+
+        assertThat(redactor.clean(wrapper.getClass().getName(), String.valueOf(wrapper.getMessage())))
+                .isEqualTo("java.lang.NumberFormatException: ***");
     }
 
     @ParameterizedTest
