@@ -4,16 +4,29 @@ import java.lang.reflect.InvocationTargetException;
 import java.net.URI;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Every secret that a configuration holds, for whoever has to know them in order to hide them. */
 public final class Secrets {
     private static final String HEADERS = "HEADERS";
+    /** What holds none: a secret has a type of its own. */
+    private static final Set<Class<?>> PLAIN = Set.of(
+            String.class,
+            Boolean.class,
+            Number.class,
+            Enum.class,
+            Duration.class,
+            URI.class,
+            Path.class,
+            JsonPath.class);
 
     private final Set<String> found = new LinkedHashSet<>();
 
@@ -31,8 +44,18 @@ public final class Secrets {
         return new ArrayList<>(secrets.found);
     }
 
-    /** A key that is added to the configuration is found without a line here. */
+    /** Those in any part of a configuration. */
+    static Collection<String> in(@Nullable Object part) {
+        var secrets = new Secrets();
+        secrets.collect(part);
+        return secrets.found;
+    }
+
+    /** A key that is added to the configuration is found without a line here, or can't be forgotten. */
     private void collect(@Nullable Object value) {
+        if (value == null || PLAIN.stream().anyMatch(type -> type.isInstance(value))) {
+            return;
+        }
         if (value instanceof Secret secret) {
             add(secret.value());
         } else if (value instanceof TaskPilotConfig.Tools.Webhook webhook) {
@@ -41,6 +64,10 @@ public final class Secrets {
             collect(webhook.previousSecret());
         } else if (value instanceof Map<?, ?> map) {
             map.values().forEach(this::collect);
+        } else if (value instanceof Collection<?> many) {
+            many.forEach(this::collect);
+        } else if (value instanceof Optional<?> one) {
+            one.ifPresent(this::collect);
         } else if (value instanceof Record) {
             for (var component : value.getClass().getRecordComponents()) {
                 try {
@@ -49,6 +76,8 @@ public final class Secrets {
                     throw new IllegalStateException("a component of the configuration can't be read", e);
                 }
             }
+        } else {
+            throw new IllegalStateException("may hold a secret: " + value.getClass());
         }
     }
 

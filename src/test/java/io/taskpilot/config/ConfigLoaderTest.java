@@ -24,7 +24,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -124,6 +126,16 @@ class ConfigLoaderTest {
                         "Bearer collector-token",
                         "collector-token",
                         "seven");
+    }
+
+    @Test
+    void aSecretIsFoundWhateverItIsKeptIn() {
+        var part = Map.of("one", List.of(Optional.of(new Secret("first"))), "two", Set.of(new Secret("second")));
+
+        assertThat(Secrets.in(part)).containsExactlyInAnyOrder("first", "second");
+        assertThatThrownBy(() -> Secrets.in(List.of(new AtomicReference<>(new Secret("lost")))))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("AtomicReference");
     }
 
     @Test
