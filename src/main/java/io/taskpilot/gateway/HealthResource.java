@@ -24,12 +24,15 @@ final class HealthResource {
     private static final String METRICS_TEXT = "text/plain";
 
     private final Gateway gateway;
+    private final boolean toOperators;
     private final HealthChecks probes;
     private final HealthChecks dependencies;
     private final Set<String> registered = new HashSet<>();
 
-    HealthResource(Gateway gateway, Vertx vertx) {
+    /** @param toOperators shows how a dependency is set up too: on a port that only they reach */
+    HealthResource(Gateway gateway, Vertx vertx, boolean toOperators) {
         this.gateway = gateway;
+        this.toOperators = toOperators;
         var health = gateway.health();
         dependencies = HealthChecks.create(vertx);
         probes = HealthChecks.create(vertx)
@@ -75,7 +78,9 @@ final class HealthResource {
                     .put("status", state.level().name().toLowerCase(Locale.ROOT))
                     .put("detail", state.detail())
                     .put("since", state.since().toString());
-            state.settings().forEach(data::put);
+            if (toOperators) {
+                state.settings().forEach(data::put);
+            }
             answer.complete(state.level() == Level.DOWN ? Status.KO(data) : Status.OK(data));
         });
     }

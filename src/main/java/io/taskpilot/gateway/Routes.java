@@ -63,14 +63,14 @@ final class Routes {
         api.get("/v1/golden-signals", DECISIONS_READ, reports::goldenSignals);
 
         if (!gateway.http().managementOnly()) {
-            new HealthResource(gateway, vertx).mount(api);
+            new HealthResource(gateway, vertx, false).mount(api);
         }
     }
 
     Router management(Vertx vertx) {
         var router = Router.router(vertx);
         var endpoints = new Endpoints(router, gateway);
-        new HealthResource(gateway, vertx).mount(endpoints);
+        new HealthResource(gateway, vertx, true).mount(endpoints);
         new LogLevelResource().mount(endpoints);
         return router;
     }

@@ -25,7 +25,7 @@ public final class HealthRegistry {
     /**
      * @param detail for people: an engine's name, what is missing; never a host or a secret
      * @param since when it took this level
-     * @param settings of its own that an operator should see, as last read
+     * @param settings of its own that an operator should see, and nobody else, as last read
      */
     public record State(Level level, String detail, Instant since, Map<String, String> settings) {}
 

@@ -39,6 +39,21 @@ final class HealthTest {
     }
 
     @Test
+    void howADependencyIsSetUpIsForOperatorsAlone() throws Exception {
+        try (var server = TestGateway.open()) {
+            server.health.up("postgres", "answers");
+            server.health.setting("postgres", "synchronous_standby_names", "ANY 1 (b, c)");
+
+            var told = new Client(server.managementUrl()).get("/health").json();
+            assertThat(told.at("/checks/postgres/synchronous_standby_names").asText())
+                    .isEqualTo("ANY 1 (b, c)");
+            var anybody = new Client(server.url()).get("/health");
+            assertThat(anybody.json().at("/checks/postgres/status").asText()).isEqualTo("up");
+            assertThat(anybody.body()).doesNotContain("synchronous", "ANY 1");
+        }
+    }
+
+    @Test
     void probesNeverCallOut() throws Exception {
         try (var server = TestGateway.open()) {
             server.runs.outage = Failure.overloaded("overload-journal", "away", Duration.ofSeconds(1));

@@ -339,6 +339,7 @@ final class OpenApiTest {
         check("getProblemType", 200, client.get("/problems/caller-invalid"));
         check("getProblemType", 404, client.get("/problems/none"));
         check("getHealth", 200, client.get("/health"));
+        check("getHealth", 200, new Client(server.managementUrl()).get("/health"));
         check("getLiveness", 200, client.get("/health/live"));
         check("getReadiness", 200, client.get("/health/ready"));
         check("getStart", 200, client.get("/health/started"));
