@@ -3,6 +3,7 @@ package io.taskpilot.journal;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.VertxException;
+import io.vertx.core.http.ConnectionPoolTooBusyException;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
@@ -25,10 +26,13 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The driver also waits without end for a server that takes a connection and says nothing, and gives its place in
  * the pool to nobody. So the pool is replaced as well when somebody waited in vain although not all of it is in use, and
- * nobody else was served meanwhile: a pool that is merely asked for too much serves all the time.
+ * nobody else was served meanwhile: a pool that is merely asked for too much serves all the time. Where some of it serves,
+ * it is replaced once that has gone on for ten seconds in which the server neither opened nor refused the rest.
  */
 final class Lane implements Sql {
     private static final Logger log = LoggerFactory.getLogger(Lane.class);
+
+    private static final Duration LONGEST_SHORTAGE = Database.LONGEST_WAIT.multipliedBy(2);
 
     private final Context own;
     private final Supplier<Pool> source;
@@ -45,7 +49,7 @@ final class Lane implements Sql {
         this.source = source;
         this.size = size;
         this.longestSilence = longestSilence;
-        this.connections = new Connections(source.get());
+        this.connections = new Connections(source.get(), size);
     }
 
     @Override
@@ -80,25 +84,32 @@ final class Lane implements Sql {
         return asked.timeout(Database.LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)
                 .recover(error -> {
                     if (!(error instanceof TimeoutException)) {
+                        if (!(error instanceof ConnectionPoolTooBusyException)) {
+                            used.shortage.over(); // the server refused, so it does not hang
+                        }
                         return Future.failedFuture(error);
                     }
                     asked.onSuccess(SqlConnection::close); // nobody waits for it any more
                     var late = new VertxException("no connection in time", true);
-                    return used.lent.get() < size && used.served.get() == served
+                    var hangs = used.served.get() == served || used.shortage.hasLasted(LONGEST_SHORTAGE);
+                    return used.lent.get() < size && hangs
                             ? replaced(used, "hanging while they are opened", used::closeOnceReturned, late)
                             : Future.failedFuture(late);
                 });
     }
 
-    /** Fails with the error, once there are others. */
+    /** Fails with the error, once there are others, or none could be made. */
     private <T> Future<T> replaced(Connections old, String why, Runnable end, Throwable error) {
         return Future.future(failed -> own.runOnContext(unused -> {
-            if (connections == old) {
-                log.warn("database connections are {}, opening new ones", why);
-                connections = new Connections(source.get());
+            try {
+                if (connections == old) {
+                    log.warn("database connections are {}, opening new ones", why);
+                    connections = new Connections(source.get(), size);
+                }
+                end.run();
+            } finally {
+                failed.fail(error);
             }
-            end.run();
-            failed.fail(error);
         }));
     }
 
@@ -106,19 +117,46 @@ final class Lane implements Sql {
         return connections.pool.close();
     }
 
+    /** Somebody waits in vain again and again, and all of the pool is never in use. Thread-safe. */
+    private static final class Shortage {
+        private long sinceNanos;
+        private long lastNanos;
+        private boolean on;
+
+        /** To be asked each time that somebody waited in vain. */
+        synchronized boolean hasLasted(Duration longest) {
+            var now = System.nanoTime();
+            if (!on || now - lastNanos > longest.toNanos()) {
+                on = true;
+                sinceNanos = now;
+            }
+            lastNanos = now;
+            return now - sinceNanos > longest.toNanos();
+        }
+
+        synchronized void over() {
+            on = false;
+        }
+    }
+
     /** Closing the pool also ends what is still being opened. */
     private static final class Connections {
         private final Pool pool;
+        private final int size;
+        private final Shortage shortage = new Shortage();
         private final AtomicInteger lent = new AtomicInteger();
         private final AtomicLong served = new AtomicLong();
         private volatile boolean retired;
 
-        Connections(Pool pool) {
+        Connections(Pool pool, int size) {
             this.pool = pool;
+            this.size = size;
         }
 
         <T> Future<T> lend(SqlConnection connection, Function<SqlConnection, Future<T>> work) {
-            lent.incrementAndGet();
+            if (lent.incrementAndGet() >= size) {
+                shortage.over();
+            }
             return Future.succeededFuture(connection)
                     .compose(work) // which may throw
                     .onSuccess(unused -> served.incrementAndGet())
