@@ -332,24 +332,19 @@ def pipeline():
     lost = "\nor ".join(
         f"sum by (instance, exporter) (rate({counter % how}[5m])) > 0" for how in ("send", "enqueue")
     )
+    server = f"sum by (instance, signal, reason) (rate(taskpilot_telemetry_dropped_total{{{JOB}}}[5m])) > 0"
     yield alert(
         "TaskPilotTelemetryDropped",
         "telemetry",
         "warning",
         "10m",
-        lost,
-        "Spans are lost on their way to {{ $labels.exporter }}",
-        "{{ $value | humanize }} a second could not be delivered, or did not fit into the queue. Runs are not affected.",
-    )
-    yield alert(
-        "TaskPilotTelemetryDropped",
-        "telemetry",
-        "warning",
-        "10m",
-        f"sum by (instance, signal, reason) (rate(taskpilot_telemetry_dropped_total{{{JOB}}}[5m])) > 0",
-        "{{ $labels.instance }} loses {{ $labels.signal }} ({{ $labels.reason }})",
-        "{{ $value | humanize }} a second. queue_full: they come faster than they are taken. not_taken: whoever should take"
-        " them refuses, or is not there. Runs are not affected.",
+        f"{lost}\nor {server}",
+        "{{ if $labels.exporter }}Spans are lost on their way to {{ $labels.exporter }}"
+        "{{ else }}{{ $labels.instance }} loses {{ $labels.signal }} ({{ $labels.reason }}){{ end }}",
+        "{{ $value | humanize }} a second"
+        "{{ if $labels.exporter }} could not be delivered, or did not fit into the queue."
+        "{{ else }}. queue_full: they come faster than they are taken. not_taken: whoever should take them refuses, or is not there."
+        "{{ end }} Runs are not affected.",
     )
     yield alert(
         "TaskPilotCollectorQueueNearlyFull",
