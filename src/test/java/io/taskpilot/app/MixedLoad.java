@@ -109,6 +109,8 @@ public final class MixedLoad implements AutoCloseable {
         anotherNodeLeaves();
         awaitSum("taskpilot_backup_last_success_timestamp_seconds", 1);
         awaitSum("taskpilot_trace_archive_objects_total", 1, "outcome", "archived");
+        System.gc(); // in this process, where there is room enough to go without for a minute
+        awaitSum("jvm_gc_pause_seconds_count", 1);
     }
 
     private void runs() throws Exception {
