@@ -48,6 +48,16 @@ final class Streams {
             metrics.admission().rejected("draining");
             throw Failure.overloaded("overload-draining", "this server is about to stop", Duration.ofSeconds(1));
         }
+        requireRoomForReader();
+    }
+
+    /**
+     * For who only reads: on a server that drains the stream begins, and at once sends its reader elsewhere, as it does
+     * those that were there before.
+     *
+     * @throws Failure 503 when the server has no room
+     */
+    void requireRoomForReader() {
         if (open.size() >= most) {
             metrics.admission().rejected("overload");
             var detail = "%d streams are open (limit: %d)".formatted(most, most);

@@ -189,8 +189,9 @@ final class Crowd implements AutoCloseable {
             throws Exception {
         var answer = http.send(request, handler);
         if (!List.of(expected).contains(answer.statusCode())) {
-            throw new IllegalStateException(request.method() + " "
-                    + request.uri().getPath() + ": " + answer.statusCode() + " " + answer.body());
+            Object said = answer.body() instanceof Stream<?> lines ? lines.toList() : answer.body();
+            throw new IllegalStateException(
+                    "%s %s: %d %s".formatted(request.method(), request.uri().getPath(), answer.statusCode(), said));
         }
         return answer;
     }
