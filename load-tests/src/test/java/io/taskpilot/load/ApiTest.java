@@ -26,7 +26,9 @@ class ApiTest {
         System.setProperty("apiKey", "tp_given");
         assertEquals("tp_given", Api.key());
 
-        System.setProperty("apiKeyFile", Files.writeString(directory.resolve("key"), "tp_kept\n").toString());
+        System.setProperty(
+                "apiKeyFile",
+                Files.writeString(directory.resolve("key"), "tp_kept\n").toString());
         assertEquals("tp_kept", Api.key());
     }
 }
