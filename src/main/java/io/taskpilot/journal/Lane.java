@@ -91,8 +91,10 @@ final class Lane implements Sql {
                     }
                     asked.onSuccess(SqlConnection::close); // nobody waits for it any more
                     var late = new VertxException("no connection in time", true);
-                    var hangs = used.served.get() == served || used.shortage.hasLasted(LONGEST_SHORTAGE);
-                    return used.lent.get() < size && hangs
+                    // with all of it in use nothing is short: whoever waits, waits for work to end
+                    var hangs = used.lent.get() < size
+                            && (used.served.get() == served || used.shortage.hasLasted(LONGEST_SHORTAGE));
+                    return hangs
                             ? replaced(used, "hanging while they are opened", used::closeOnceReturned, late)
                             : Future.failedFuture(late);
                 });

@@ -1,8 +1,6 @@
 package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.taskpilot.config.TaskPilotConfig.Http;
 import io.taskpilot.resilience.Failure;
@@ -76,20 +74,6 @@ final class HealthTest {
             assertThat(client.get("/health/live").status()).isEqualTo(200);
             assertThat(client.get("/health/started").status()).isEqualTo(200);
             assertThat(client.get("/health/ready").status()).isEqualTo(503);
-        }
-    }
-
-    /** A reader that comes in the last moment is sent on by an event, as those that were there are, and sees no error. */
-    @Test
-    void aDrainingServerBeginsStreamsForReadersAlone() throws Exception {
-        try (var server = TestGateway.open()) {
-            server.gateway.drain(Duration.ZERO).await();
-            var streams = server.gateway.streams();
-
-            assertThatCode(streams::requireRoomForReader).doesNotThrowAnyException();
-            assertThatThrownBy(streams::requireRoom)
-                    .isInstanceOfSatisfying(
-                            Failure.class, failure -> assertThat(failure.slug()).isEqualTo("overload-draining"));
         }
     }
 
