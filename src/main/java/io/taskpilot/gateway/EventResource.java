@@ -54,7 +54,7 @@ final class EventResource {
         if (after > run.lastSeq()) {
             return Future.failedFuture(beyond(after, run));
         }
-        gateway.streams().requireRoomForReader();
+        gateway.streams().requireRoom();
         return SseStream.serve(gateway, ctx, run, after);
     }
 

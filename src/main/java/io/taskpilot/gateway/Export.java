@@ -21,7 +21,7 @@ final class Export {
 
     /** @param head what comes before the first part */
     Export(Gateway gateway, RoutingContext ctx, String type, String head) {
-        gateway.streams().requireRoom();
+        gateway.streams().requireRoomToTheEnd();
         this.gateway = gateway;
         this.ctx = ctx;
         this.head = Buffer.buffer(head);

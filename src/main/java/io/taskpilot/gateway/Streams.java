@@ -42,22 +42,17 @@ final class Streams {
         this.most = most;
     }
 
-    /** @throws Failure 503 when the server drains or has no room */
-    void requireRoom() {
+    /** @throws Failure 503 also when the server drains, for what nobody could go on with elsewhere */
+    void requireRoomToTheEnd() {
         if (draining) {
             metrics.admission().rejected("draining");
             throw Failure.overloaded("overload-draining", "this server is about to stop", Duration.ofSeconds(1));
         }
-        requireRoomForReader();
+        requireRoom();
     }
 
-    /**
-     * For who only reads: on a server that drains the stream begins, and at once sends its reader elsewhere, as it does
-     * those that were there before.
-     *
-     * @throws Failure 503 when the server has no room
-     */
-    void requireRoomForReader() {
+    /** @throws Failure 503 when the server has no room */
+    void requireRoom() {
         if (open.size() >= most) {
             metrics.admission().rejected("overload");
             var detail = "%d streams are open (limit: %d)".formatted(most, most);
@@ -80,7 +75,7 @@ final class Streams {
         var stream = new Open(transport, onContext);
         open.add(stream);
         metrics.streams().opened(transport);
-        if (draining) { // since it was asked whether there is room
+        if (draining) { // who comes late is sent on by what the protocol has for it, as the others are: it is no error
             stream.leave();
         }
         return stream;
@@ -115,7 +110,7 @@ final class Streams {
         return draining;
     }
 
-    /** Sends every reader elsewhere, and answers who waits; later readers are refused. */
+    /** Sends every reader elsewhere, and answers who waits; later ones are sent on as they come. */
     Future<Void> drain() {
         draining = true;
         waiting.forEach(Runnable::run);

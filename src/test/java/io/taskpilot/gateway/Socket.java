@@ -27,9 +27,10 @@ final class Socket implements AutoCloseable {
 
     Socket(Vertx vertx, String url, @Nullable String key) throws Exception {
         client = vertx.createWebSocketClient(new WebSocketClientOptions().setMaxMessageSize(8 << 20));
-        socket = connect(client, url, key, "/v1/ws").await(10, TimeUnit.SECONDS);
-        socket.textMessageHandler(frames::add);
-        socket.closeHandler(unused -> closed.complete((int) socket.closeStatusCode()));
+        // handlers first: a server that drains has something to say at once
+        var opening = client.webSocket().textMessageHandler(frames::add);
+        opening.closeHandler(unused -> closed.complete((int) opening.closeStatusCode()));
+        socket = opening.connect(options(url, key, "/v1/ws")).await(10, TimeUnit.SECONDS);
     }
 
     /** The status that an upgrade is refused with. */
@@ -46,10 +47,6 @@ final class Socket implements AutoCloseable {
                         : Future.failedFuture(cause))
                 .eventually(client::close)
                 .await(10, TimeUnit.SECONDS);
-    }
-
-    private static Future<WebSocket> connect(WebSocketClient client, String url, @Nullable String key, String path) {
-        return client.connect(options(url, key, path));
     }
 
     private static WebSocketConnectOptions options(String url, @Nullable String key, String path) {
