@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import io.taskpilot.outside.OutsideProcess;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 
@@ -13,6 +14,10 @@ record Dependency(String name, Victim process, Wire wire, Duration tooLate) impl
 
     /** A process that is taken down and comes back. */
     record Victim(Act killing, Act starting, Act hanging, Act going) {
+        static Victim of(OutsideProcess process) {
+            return new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        }
+
         void kill() throws Exception {
             killing.run();
         }

@@ -20,7 +20,7 @@ class GuardrailsDownTest {
     @BeforeAll
     static void start() throws Exception {
         process = RealNemo.start(Path.of("conf/guardrails"));
-        var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        var victim = Victim.of(process);
         nemo = new Dependency("guardrails", victim, Wire.to(process.url().getPort()), Duration.ofSeconds(8));
         server = TestServer.start(Map.of(
                 "TASKPILOT_GUARDRAILS_URL",

@@ -27,7 +27,7 @@ class ModelDownTest {
     @BeforeAll
     static void start() throws Exception {
         process = OfflineProvider.start();
-        var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        var victim = Victim.of(process);
         provider = new Dependency("llm", victim, Wire.to(process.port()), Duration.ofSeconds(8));
         server = TestServer.start(Map.of(
                 "TASKPILOT_LLM_BASE_URL",

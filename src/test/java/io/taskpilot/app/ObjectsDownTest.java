@@ -29,7 +29,7 @@ class ObjectsDownTest {
     static void start() throws Exception {
         database = TestPostgres.database();
         process = SeaweedFs.start();
-        var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        var victim = Victim.of(process);
         store = new Dependency("objects", victim, Wire.to(process.port()), Duration.ofSeconds(8));
         server = TestServer.start(settings(store.wire().port()));
     }

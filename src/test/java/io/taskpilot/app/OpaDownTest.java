@@ -20,7 +20,7 @@ class OpaDownTest {
     @BeforeAll
     static void start() throws Exception {
         process = OpaProcess.start();
-        var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        var victim = Victim.of(process);
         opa = new Dependency("opa", victim, Wire.to(process.port()), Duration.ofSeconds(4));
         server = server("none"); // asked about runs alone: else those it can't judge would not be accepted
         guarded = server("enforce");

@@ -81,10 +81,10 @@ final class RealEngines implements AutoCloseable {
     /** @param name as metrics and health have it */
     Victim victim(String name) {
         return switch (name) {
-            case "opa" -> new Victim(opa::kill, opa::startAgain, opa::hang, opa::goOn);
-            case "guardrails" -> new Victim(nemo::kill, nemo::startAgain, nemo::hang, nemo::goOn);
-            case "redis" -> new Victim(redis::kill, redis::startAgain, redis::hang, redis::goOn);
-            case "objects" -> new Victim(objects::kill, objects::startAgain, objects::hang, objects::goOn);
+            case "opa" -> Victim.of(opa);
+            case "guardrails" -> Victim.of(nemo);
+            case "redis" -> Victim.of(redis);
+            case "objects" -> Victim.of(objects);
             default -> throw new IllegalArgumentException(name);
         };
     }

@@ -25,7 +25,7 @@ class RedisDownTest {
     @BeforeAll
     static void start() throws Exception {
         process = new TestRedis("secret");
-        var victim = new Victim(process::kill, process::startAgain, process::hang, process::goOn);
+        var victim = Victim.of(process);
         var url = URI.create(process.url().value());
         redis = new Dependency("redis", victim, Wire.to(url.getPort()), Duration.ofSeconds(5));
         var settings = Map.of(

@@ -18,25 +18,29 @@ import org.jspecify.annotations.Nullable;
  * The real NeMo Guardrails server, as {@code docker/guardrails/serve.py} starts it: with the python of
  * $NEMO_GUARDRAILS, the one beside a {@code nemoguardrails} on the PATH, or that of {@code scripts/guardrails-server}.
  */
-public final class RealNemo implements AutoCloseable {
+public final class RealNemo extends OutsideProcess {
     private static final String MISSING =
             "there is no NeMo Guardrails: set NEMO_GUARDRAILS to what scripts/guardrails-server --install prints";
 
     private static @Nullable RealNemo shared;
 
-    private final int port;
-    private final OutsideProcess process;
+    private final Path python;
+    private final Path configurations;
 
-    private RealNemo(Path python, Path configurations, int port) throws IOException {
-        this.port = port;
-        process = OutsideProcess.start(
-                List.of(
-                        python.toString(),
-                        "docker/guardrails/serve.py",
-                        configurations.toString(),
-                        "127.0.0.1",
-                        String.valueOf(port)),
-                this::hasConfigurations);
+    private RealNemo(Path python, Path configurations) {
+        super(unusedPort());
+        this.python = python;
+        this.configurations = configurations;
+    }
+
+    @Override
+    protected List<String> command() {
+        return List.of(
+                python.toString(),
+                "docker/guardrails/serve.py",
+                configurations.toString(),
+                "127.0.0.1",
+                String.valueOf(port()));
     }
 
     /** One with the shipped rails, started once and for all tests of this process; nobody may stop it. */
@@ -51,7 +55,9 @@ public final class RealNemo implements AutoCloseable {
 
     /** One for the caller alone, on a free port; returns when it answers. */
     public static RealNemo start(Path configurations) throws Exception {
-        return new RealNemo(pythonOrSkip(), configurations, OutsideProcess.unusedPort());
+        var nemo = new RealNemo(pythonOrSkip(), configurations);
+        nemo.launch();
+        return nemo;
     }
 
     /** Skips the test when there is no NeMo Guardrails, unless TASKPILOT_REQUIRE_TOOLS is true: then it fails. */
@@ -87,36 +93,15 @@ public final class RealNemo implements AutoCloseable {
     }
 
     public URI url() {
-        return URI.create("http://127.0.0.1:" + port);
+        return URI.create("http://127.0.0.1:" + port());
     }
 
-    private boolean hasConfigurations() throws IOException {
+    @Override
+    protected boolean isReady() throws IOException {
         var connection =
                 (HttpURLConnection) url().resolve("/v1/rails/configs").toURL().openConnection();
         connection.setConnectTimeout(5_000);
         connection.setReadTimeout(60_000);
         return connection.getResponseCode() == 200;
-    }
-
-    public void kill() {
-        process.kill();
-    }
-
-    public void startAgain() {
-        process.startAgain();
-    }
-
-    /** From now on it accepts, and never answers. */
-    public void hang() {
-        process.hang();
-    }
-
-    public void goOn() {
-        process.goOn();
-    }
-
-    @Override
-    public void close() {
-        process.close();
     }
 }

@@ -22,17 +22,15 @@ import java.util.stream.IntStream;
  * A provider in a process of its own that streams, as OpenAI's does, what the offline model would say; on a port that it
  * keeps, to be killed, stopped and started again.
  */
-public final class OfflineProvider implements AutoCloseable {
-    private final int port;
-    private final OutsideProcess process;
-
-    private OfflineProvider() throws IOException {
-        port = OutsideProcess.unusedPort();
-        process = OutsideProcess.start(command(port), () -> OutsideProcess.accepts(port));
+public final class OfflineProvider extends OutsideProcess {
+    private OfflineProvider() {
+        super(unusedPort());
     }
 
-    public static OfflineProvider start() throws IOException {
-        return new OfflineProvider();
+    public static OfflineProvider start() {
+        var provider = new OfflineProvider();
+        provider.launch();
+        return provider;
     }
 
     /** The process: its argument is the port. */
@@ -86,7 +84,8 @@ public final class OfflineProvider implements AutoCloseable {
         return IntStream.range(0, array.size()).mapToObj(array::getJsonObject).toList();
     }
 
-    private static List<String> command(int port) {
+    @Override
+    protected List<String> command() {
         return List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx128m",
@@ -95,32 +94,11 @@ public final class OfflineProvider implements AutoCloseable {
                 "-cp",
                 System.getProperty("java.class.path"),
                 OfflineProvider.class.getName(),
-                String.valueOf(port));
-    }
-
-    public int port() {
-        return port;
-    }
-
-    public void kill() {
-        process.kill();
-    }
-
-    public void startAgain() {
-        process.startAgain();
-    }
-
-    /** From now on it accepts, and never answers. */
-    public void hang() {
-        process.hang();
-    }
-
-    public void goOn() {
-        process.goOn();
+                String.valueOf(port()));
     }
 
     @Override
-    public void close() {
-        process.close();
+    protected boolean isReady() throws IOException {
+        return accepts(port());
     }
 }

@@ -21,38 +21,42 @@ import java.util.Optional;
  * A real SeaweedFS with its S3 API and one bucket, in a process and a directory of its own, on ports that it keeps: to
  * be killed, stopped and started again. The program is that of $WEED, the PATH, or the cache of {@code .ci/run}.
  */
-public final class SeaweedFs implements AutoCloseable {
+public final class SeaweedFs extends OutsideProcess {
     private static final String IDENTITIES = """
             {"identities": [{"name": "taskpilot",
               "credentials": [{"accessKey": "local-access", "secretKey": "local-secret"}],
               "actions": ["Admin", "Read", "List", "Tagging", "Write"]}]}
             """;
 
+    private final Path program;
     private final Path directory;
     private final List<Integer> ports;
     private final MinioClient client;
-    private final OutsideProcess process;
 
-    private SeaweedFs(Path program) throws IOException {
+    private SeaweedFs(Path program, List<Integer> ports) throws IOException {
+        super(ports.get(0));
+        this.program = program;
+        this.ports = ports;
         directory = Files.createTempDirectory("taskpilot-weed");
         Files.writeString(directory.resolve("s3.json"), IDENTITIES);
         Files.createDirectory(directory.resolve("data"));
-        ports = OutsideProcess.unusedPorts(8);
         client = MinioClient.builder()
                 .endpoint(url().toString())
                 .region("us-east-1")
                 .credentials("local-access", "local-secret")
                 .build();
         client.setTimeout(5_000, 5_000, 5_000);
-        process = OutsideProcess.start(command(program), this::hasBucket);
     }
 
     /** Returns when its bucket is there; skips the test without SeaweedFS, and fails it with TASKPILOT_REQUIRE_TOOLS. */
     public static SeaweedFs start() throws IOException {
-        return new SeaweedFs(Tool.orSkip("WEED", "weed"));
+        var weed = new SeaweedFs(Tool.orSkip("WEED", "weed"), unusedPorts(8));
+        weed.launch();
+        return weed;
     }
 
-    private List<String> command(Path program) {
+    @Override
+    protected List<String> command() {
         return List.of(
                 program.toString(),
                 "server",
@@ -79,7 +83,8 @@ public final class SeaweedFs implements AutoCloseable {
                 "-s3.config=" + directory.resolve("s3.json"));
     }
 
-    private boolean hasBucket() {
+    @Override
+    protected boolean isReady() {
         try {
             if (!client.bucketExists(
                     BucketExistsArgs.builder().bucket("taskpilot").build())) {
@@ -89,10 +94,6 @@ public final class SeaweedFs implements AutoCloseable {
         } catch (Exception notYet) {
             return false;
         }
-    }
-
-    public int port() {
-        return ports.get(0);
     }
 
     public URI url() {
@@ -116,26 +117,9 @@ public final class SeaweedFs implements AutoCloseable {
         }
     }
 
-    public void kill() {
-        process.kill();
-    }
-
-    public void startAgain() {
-        process.startAgain();
-    }
-
-    /** From now on it accepts, and never answers. */
-    public void hang() {
-        process.hang();
-    }
-
-    public void goOn() {
-        process.goOn();
-    }
-
     @Override
     public void close() {
-        process.close();
+        super.close();
         try {
             for (var part : List.of("master", "volume", "filer", "s3")) { // where it puts these, always
                 for (var port : ports) {

@@ -10,47 +10,58 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
-/** A server of somebody's, in a process of its own: to be killed, stopped and started again as it was. */
-public final class OutsideProcess implements AutoCloseable {
+/**
+ * A server of somebody's, in a process of its own, on a port that it keeps: to be killed, stopped and started again as it
+ * was.
+ */
+public abstract class OutsideProcess implements AutoCloseable {
     private static final Duration SLOWEST_START = Duration.ofMinutes(2);
 
-    private final List<String> command;
-    private final Ready ready;
+    private final int port;
     private final Path log;
-    private Process process;
+    private @Nullable Process process;
 
-    /** Whether it answers. */
-    @FunctionalInterface
-    public interface Ready {
-        /** @throws IOException when it does not yet */
-        boolean isReady() throws IOException;
-    }
-
-    private OutsideProcess(List<String> command, Ready ready) throws IOException {
-        this.command = List.copyOf(command);
-        this.ready = ready;
-        log = Files.createTempFile("outside", ".log");
-        process = launch();
-    }
-
-    /** Returns when it answers; fails with what it said when it ends before that, or takes two minutes. */
-    public static OutsideProcess start(List<String> command, Ready ready) throws IOException {
-        return new OutsideProcess(command, ready);
-    }
-
-    private Process launch() {
+    protected OutsideProcess(int port) {
+        this.port = port;
         try {
-            return launched();
+            log = Files.createTempFile("outside", ".log");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    protected abstract List<String> command();
+
+    /**
+     * Whether it answers.
+     *
+     * @throws IOException when it does not yet
+     */
+    protected abstract boolean isReady() throws IOException;
+
+    public final int port() {
+        return port;
+    }
+
+    /**
+     * Starts it for the first time. Returns when it answers; fails with what it said when it ends before that, or takes
+     * two minutes.
+     */
+    protected final void launch() {
+        try {
+            process = launched();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     private Process launched() throws IOException {
-        var started = new ProcessBuilder(command)
+        var started = new ProcessBuilder(command())
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .start();
@@ -60,7 +71,8 @@ public final class OutsideProcess implements AutoCloseable {
                 started.destroyForcibly().onExit().join();
                 var said = Files.readString(log);
                 Files.delete(log);
-                throw new IllegalStateException("%s did not start: %s".formatted(command.get(0), said));
+                throw new IllegalStateException(
+                        "%s did not start: %s".formatted(command().get(0), said));
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
         }
@@ -69,36 +81,43 @@ public final class OutsideProcess implements AutoCloseable {
 
     private boolean answers() {
         try {
-            return ready.isReady();
+            return isReady();
         } catch (IOException notYet) {
             return false;
         }
     }
 
-    /** As {@code kill -9}; returns when it is gone. */
-    public void kill() {
-        process.destroyForcibly().onExit().join();
+    /** Returns when it answers. */
+    public final void startAgain() {
+        launch();
     }
 
-    /** Returns when it answers. */
-    public void startAgain() {
-        process = launch();
+    /** As {@code kill -9}; returns when it is gone. */
+    public final void kill() {
+        if (process != null) {
+            process.destroyForcibly().onExit().join();
+        }
     }
 
     /** From now on it accepts, and never answers. */
-    public void hang() {
+    public final void hang() {
         signal("STOP");
     }
 
-    public void goOn() {
+    public final void goOn() {
         signal("CONT");
     }
 
     private void signal(String name) {
         try {
-            var sent = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
+            var sent = new ProcessBuilder(
+                            "kill",
+                            "-" + name,
+                            String.valueOf(Objects.requireNonNull(process).pid()))
+                    .start();
             if (sent.onExit().orTimeout(10, TimeUnit.SECONDS).join().exitValue() != 0) {
-                throw new IllegalStateException("%s took no %s".formatted(command.get(0), name));
+                throw new IllegalStateException(
+                        "%s took no %s".formatted(command().get(0), name));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -115,23 +134,24 @@ public final class OutsideProcess implements AutoCloseable {
         }
     }
 
-    public static int unusedPort() throws IOException {
+    public static int unusedPort() {
         return unusedPorts(1).get(0);
     }
 
     /** No two of them the same. */
-    public static List<Integer> unusedPorts(int count) throws IOException {
+    public static List<Integer> unusedPorts(int count) {
         var open = new ArrayList<ServerSocket>();
         try {
             for (var i = 0; i < count; i++) {
                 open.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
             }
-            return open.stream().map(ServerSocket::getLocalPort).toList();
-        } finally {
             for (var each : open) {
                 each.close();
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
+        return open.stream().map(ServerSocket::getLocalPort).toList();
     }
 
     /** Whether somebody listens on a port. */

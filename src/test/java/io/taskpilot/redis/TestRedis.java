@@ -12,12 +12,10 @@ import java.util.List;
 import redis.embedded.RedisExecProvider;
 
 /** A real Redis on a free port that it keeps, to be killed, stopped and started again. It stores nothing on disk. */
-public final class TestRedis implements AutoCloseable {
+public final class TestRedis extends OutsideProcess {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-    private final int port;
     private final String password;
-    private final OutsideProcess process;
 
     public TestRedis() {
         this("");
@@ -25,29 +23,36 @@ public final class TestRedis implements AutoCloseable {
 
     /** @param password empty for none */
     public TestRedis(String password) {
+        super(unusedPort());
         this.password = password;
+        launch();
+    }
+
+    @Override
+    protected List<String> command() {
         try {
-            port = OutsideProcess.unusedPort();
-            var program = RedisExecProvider.defaultProvider().get().getAbsolutePath();
-            process = OutsideProcess.start(
-                    List.of(
-                            program,
-                            "--port",
-                            String.valueOf(port),
-                            "--bind",
-                            "127.0.0.1",
-                            "--save",
-                            "",
-                            "--requirepass",
-                            password),
-                    () -> !command("PING").isEmpty());
+            return List.of(
+                    RedisExecProvider.defaultProvider().get().getAbsolutePath(),
+                    "--port",
+                    String.valueOf(port()),
+                    "--bind",
+                    "127.0.0.1",
+                    "--save",
+                    "",
+                    "--requirepass",
+                    password);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
+    @Override
+    protected boolean isReady() throws IOException {
+        return !command("PING").isEmpty();
+    }
+
     private String command(String line) throws IOException {
-        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port())) {
             socket.setSoTimeout((int) PATIENCE.toMillis());
             socket.getOutputStream().write((line + "\r\n").getBytes(StandardCharsets.US_ASCII));
             var answer = new byte[64];
@@ -61,24 +66,7 @@ public final class TestRedis implements AutoCloseable {
     }
 
     public Secret url(String withPassword) {
-        return new Secret("redis://:%s@127.0.0.1:%d".formatted(withPassword, port));
-    }
-
-    public void kill() {
-        process.kill();
-    }
-
-    public void startAgain() {
-        process.startAgain();
-    }
-
-    /** From now on it accepts, and never answers. */
-    public void hang() {
-        process.hang();
-    }
-
-    public void goOn() {
-        process.goOn();
+        return new Secret("redis://:%s@127.0.0.1:%d".formatted(withPassword, port()));
     }
 
     public void flush() {
@@ -87,10 +75,5 @@ public final class TestRedis implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    @Override
-    public void close() {
-        process.close();
     }
 }
