@@ -70,8 +70,9 @@ final class ControlPointBench {
     public static void main(String[] args) throws Exception {
         var bench = new ControlPointBench();
         try (var opa = OpaProcess.start();
+                var bare = BareHop.to(opa.url(), toolCall(0));
                 var nemo = RealNemo.start(RAILS)) {
-            bench.points(opa, nemo);
+            bench.points(opa, bare, nemo);
             bench.runs(Map.of(
                     "TASKPILOT_OPA_URL", opa.url().toString(),
                     "TASKPILOT_GUARDRAILS_URL", nemo.url().toString(),
@@ -82,7 +83,7 @@ final class ControlPointBench {
         System.exit(0); // the shared PostgreSQL ends with the process
     }
 
-    private void points(OpaProcess opa, RealNemo nemo) throws Exception {
+    private void points(OpaProcess opa, BareHop bare, RealNemo nemo) throws Exception {
         var metrics = new Metrics("1", "bench");
         var health = new HealthRegistry();
         var blocking = new BlockingIo(vertx);
@@ -90,6 +91,7 @@ final class ControlPointBench {
         var wasm = WasmPolicyEngine.open(POLICY, blocking).await(60, SECONDS);
         var http = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(32));
         var server = new OpaServerEngine(vertx, http, opa.url(), patience, health, metrics);
+        var hop = new OpaServerEngine(vertx, http, bare.url(), patience, health, new Metrics("1", "bench"));
         var embedded = EmbeddedGuardrails.load(RAILS.resolve("taskpilot"), blocking);
         var rails = new NemoGuardrails(vertx, nemo.url(), patience, false, health, metrics);
         var kept = new NemoGuardrails(vertx, nemo.url(), patience, true, health, new Metrics("1", "bench"));
@@ -101,6 +103,7 @@ final class ControlPointBench {
         points.add(new Point("tools offered", "OPA server", 4_000, i -> server.offered(offered(), call())));
         points.add(new Point("tool call", "embedded", 10_000, i -> wasm.decide(toolCall(i), call())));
         points.add(new Point("tool call", "OPA server", 4_000, i -> server.decide(toolCall(i), call())));
+        points.add(new Point("tool call", "nginx, a fixed verdict", 4_000, i -> hop.decide(toolCall(i), call())));
         for (var phase : RailPhase.values()) {
             for (var length : phase == RailPhase.INPUT ? List.of(65, 2_000, 16_000) : List.of(2_000)) {
                 var name = "rails, %s, %,d characters".formatted(phase.word().replace('_', ' '), length);
@@ -119,7 +122,12 @@ final class ControlPointBench {
         print(points, this::closed);
         System.out.printf("%n%d a second:%n%n", 1_000 / EVERY_MILLIS);
         System.out.println("| control point | engine | p50 | p99 | p99, least to most |\n|---|---|---|---|---|");
+        var before = BareHop.handled(opa.url());
         print(points.stream().filter(point -> point.name().equals("tool call")).toList(), this::open);
+        System.out.println("\nof OPA's own answers in that time, by what it says itself:");
+        BareHop.handled(opa.url())
+                .forEach((bound, count) ->
+                        System.out.printf("at most %s s: %.0f%n", bound, count - before.getOrDefault(bound, 0.0)));
     }
 
     private interface Measure {
