@@ -193,11 +193,12 @@ public final class Trace {
 
         static String format(SpanContext span) {
             return span.isValid()
-                    ? "00-%s-%s-%s"
-                            .formatted(
-                                    span.getTraceId(),
-                                    span.getSpanId(),
-                                    span.getTraceFlags().asHex())
+                    ? String.join(
+                            "-",
+                            "00",
+                            span.getTraceId(),
+                            span.getSpanId(),
+                            span.getTraceFlags().asHex())
                     : "";
         }
     }

@@ -27,6 +27,12 @@ class RedactorTest {
                 "postgresql://ann:pass@db:5432/x | postgresql://***@db:5432/x",
                 "password=letmein&x=1 | password=***&x=1",
                 "{\"api_key\": \"12345678\"} | {\"api_key\": \"***\"}",
+                "API-KEY: 12345678 ApiKey=12345678 | API-KEY: *** ApiKey=***",
+                "PassWord: letmein PASSWD=letmein Secret='letmein' | PassWord: *** PASSWD=*** Secret='***'",
+                "Access_Token=letmein accesstoken = letmein | Access_Token=*** accesstoken = ***",
+                "BEARER abcdef0123456789 Basic  dXNlcjpwYXNz | BEARER *** Basic ***",
+                "pk-0123456789abcdef0123 rk-0123456789abcdef0123 | *** ***",
+                "Bearer tp_ab12cd34_s3cr3t, sk-0123456789abcdef0123: sent | Bearer ***, ***: sent",
             })
     void secretsAreHidden(String text, String shown) {
         assertThat(redactor.clean(text)).isEqualTo(shown);
