@@ -121,19 +121,23 @@ class GuardrailsOutageTest {
     @Test
     void aToolsResultThatNobodyCheckedReachesNoAgent() throws Exception {
         var vertx = Vertx.vertx();
-        var fake = FakeNemo.start(vertx);
         var each = Map.of("TASKPILOT_GUARDRAILS_ON_ERROR_TOOL_RESULT", "allow");
-        try (var fails = start(fake.url(), Map.of());
-                var allows = start(fake.url(), each)) {
-            fake.passesOnly(4); // the request, and the answers of planner, reviewer and executor
+        // one each: a server whose check failed soon asks again by itself
+        var fakeOfOne = FakeNemo.start(vertx);
+        var fakeOfOther = FakeNemo.start(vertx);
+        try (var fails = start(fakeOfOne.url(), Map.of());
+                var allows = start(fakeOfOther.url(), each)) {
+            for (var server : List.of(fails, allows)) {
+                await(() -> status(server).equals("up"));
+            }
+            fakeOfOne.passesOnly(4); // the request, and the answers of planner, reviewer and executor
             var unchecked = fails.user().events(fails.user().submit(REQUEST));
             assertThat(types(unchecked))
                     .containsSubsequence("tool.completed", "guardrail.checked", "run.failed")
                     .containsOnlyOnce("tool.started");
             assertThat(afterTheTool(unchecked)).doesNotContain("agent.started");
 
-            await(() -> status(allows).equals("up"));
-            fake.passesOnly(4);
+            fakeOfOther.passesOnly(4);
             var allowed = allows.user().events(allows.user().submit(REQUEST));
             assertThat(afterTheTool(allowed))
                     .as("the result may pass, the executor's last word may not")
