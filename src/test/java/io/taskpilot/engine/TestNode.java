@@ -52,7 +52,9 @@ final class TestNode implements AutoCloseable {
     private static final int LOOPS = 2;
     private static final Duration APPROVAL_TTL = Duration.ofHours(1);
 
-    final Vertx vertx = Vertx.vertx(new VertxOptions().setMaxEventLoopExecuteTime(SECONDS.toNanos(60)));
+    final Vertx vertx = Vertx.vertx(new VertxOptions()
+            .setEventLoopPoolSize(4) // on one processor too: some tests stop one of them
+            .setMaxEventLoopExecuteTime(SECONDS.toNanos(60)));
     final Lease lease = new Lease();
     final Metrics metrics = new Metrics("test", "test");
     final LocalSignals signals;

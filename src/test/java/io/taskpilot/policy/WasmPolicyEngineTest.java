@@ -15,6 +15,7 @@ import io.vertx.core.Deployable;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +37,7 @@ class WasmPolicyEngineTest {
     private static final Map<String, Object> TASK = Map.of("title", "Prepare the board deck", "priority", "high");
     private static final Map<String, Object> SENSITIVE = Map.of("title", "A Sensitive matter", "priority", "high");
 
-    private static final Vertx vertx = Vertx.vertx();
+    private static final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(4));
     private static final BlockingIo blocking = new BlockingIo(vertx);
 
     @SuppressWarnings("NullAway.Init") // opened once for all tests: it generates code
