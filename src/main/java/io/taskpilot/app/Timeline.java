@@ -107,10 +107,12 @@ final class Timeline {
     }
 
     private String rails(String time, JsonNode data) {
+        var call = text(data, "call_id");
         var subject = switch (text(data, "phase")) {
-            case "input" -> "the request";
-            case "output" -> "what the " + who(text(data, "agent")) + " answered";
-            default -> "what " + text(data, "call_id") + " returned";
+            case "input" -> call.isEmpty() ? "the request" : call + " as it was edited";
+            case "output" ->
+                call.isEmpty() ? "what the " + who(text(data, "agent")) + " answered" : call + " as it was edited";
+            default -> "what " + call + " returned";
         };
         var rail = Stream.of(text(data, "rail"), text(data, "reason"))
                 .filter(part -> !part.isEmpty())

@@ -51,7 +51,7 @@ final class StepPerformer {
 
     Future<List<RunEvent>> check(Step.CheckText step, CallContext call) {
         return rails.check(step.phase(), null, step.callId(), step.text(), call).map(checked -> {
-            var ofArguments = step.phase() == RailPhase.OUTPUT; // which a person edited
+            var ofArguments = step.callId() != null && step.phase() != RailPhase.TOOL_RESULT;
             return List.of(
                     ofArguments && checked.result() == DecisionResult.MODIFIED
                             ? structuredAnswerChanged(checked)

@@ -30,8 +30,10 @@ public record CallState(
         HELD,
         /** A person is asked. */
         ASKED,
-        /** A person gave it other arguments; rails have not seen them. */
+        /** A person gave it other arguments; no rail has seen them. */
         EDITED,
+        /** The rails on what people say let its new arguments pass; those on what agents say have not seen them. */
+        READ,
         /** A person said yes; policy is asked again. */
         GRANTED,
         /** Its effect may have begun, and this owner waits for the answer. */
@@ -109,14 +111,15 @@ public record CallState(
     }
 
     /** A rail let its new arguments, or its result, pass. */
-    CallState checked(@Nullable String modified) {
-        if (stage == Stage.EDITED && modified == null) {
-            return at(Stage.GRANTED);
-        } else if (stage == Stage.EDITED) {
+    CallState checked(RailPhase phase, @Nullable String modified) {
+        if (phase == RailPhase.TOOL_RESULT) {
+            return new CallState(
+                    call, Stage.SETTLED, verdict, started, answer, modified == null ? result : modified, error);
+        }
+        if (modified != null) {
             throw new IllegalStateException("%s would run with what its rail did not see".formatted(call.id()));
         }
-        return new CallState(
-                call, Stage.SETTLED, verdict, started, answer, modified == null ? result : modified, error);
+        return at(phase == RailPhase.INPUT ? Stage.READ : Stage.GRANTED);
     }
 
     /** True when the person who answered holds one of the roles that policy asks for. */

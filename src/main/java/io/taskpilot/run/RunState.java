@@ -131,11 +131,11 @@ public final class RunState {
     }
 
     private void checked(RunEvent.GuardrailChecked event) {
-        if (event.phase() == RailPhase.INPUT) {
+        if (event.phase() == RailPhase.INPUT && event.callId() == null) {
             inputCheck = event;
         }
         if (event.callId() != null && event.passed()) {
-            calls = calls.with(event.callId(), call -> call.checked(event.text()));
+            calls = calls.with(event.callId(), call -> call.checked(event.phase(), event.text()));
         }
         if (!event.passed()) {
             refusal = event;

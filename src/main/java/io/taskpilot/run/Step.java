@@ -25,7 +25,7 @@ public sealed interface Step {
     /**
      * Have the guardrails look at a text; yields {@code guardrail.checked}.
      *
-     * @param callId the call whose result the text is; null for the request
+     * @param callId the call whose result, or whose arguments as a person gave them, the text is; null for the request
      */
     record CheckText(RailPhase phase, String text, @Nullable String callId) implements Step {}
 

@@ -129,10 +129,10 @@ public final class Workflow {
                     RailPhase.TOOL_RESULT, text(call.result()), call.call().id());
         }
         for (var call : at(unfinished, Stage.EDITED)) {
-            return new Step.CheckText(
-                    RailPhase.OUTPUT,
-                    CanonicalJson.of(call.call().arguments()),
-                    call.call().id());
+            return checkArguments(RailPhase.INPUT, call);
+        }
+        for (var call : at(unfinished, Stage.READ)) {
+            return checkArguments(RailPhase.OUTPUT, call);
         }
         for (var call : at(unfinished, Stage.IN_DOUBT)) {
             return outOfDoubt(call);
@@ -154,6 +154,12 @@ public final class Workflow {
         var reason = String.join("; ", verdict.reasons());
         var kind = held.started() == null ? ApprovalKind.TOOL_CALL : ApprovalKind.REPEATED_CALL;
         return new Step.Append(askAbout(run, kind, held.call(), verdict.rule(), reason, verdict));
+    }
+
+    /** As a person wrote them, they are checked like a request; as they are what an agent would do, like its answer. */
+    private static Step checkArguments(RailPhase phase, CallState call) {
+        return new Step.CheckText(
+                phase, CanonicalJson.of(call.call().arguments()), call.call().id());
     }
 
     private static Step outOfDoubt(CallState call) {

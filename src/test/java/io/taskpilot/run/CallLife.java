@@ -12,9 +12,11 @@ import io.taskpilot.run.RunEvent.ToolCompleted;
 import io.taskpilot.run.RunEvent.ToolOutcomeUnknown;
 import io.taskpilot.run.RunEvent.ToolStarted;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Follows one tool call through a history, and objects to what must not happen to it. */
@@ -30,7 +32,7 @@ final class CallLife {
     private boolean resumed;
     private boolean over;
     private boolean unsettled;
-    private boolean unchecked;
+    private Set<RailPhase> unseenBy = Set.of();
 
     CallLife(ToolCall call, RunState end) {
         this.call = call;
@@ -70,7 +72,7 @@ final class CallLife {
             assertThat(request.call()).isEqualTo(call);
             asked = request;
         } else if (event instanceof GuardrailChecked check && isMine(String.valueOf(check.callId()))) {
-            unchecked &= !check.passed();
+            checked(check);
         } else if (event instanceof ApprovalDecided answer && isMine(answer)) {
             answered(answer);
         } else if (event instanceof ToolStarted start && isMine(start.callId())) {
@@ -85,6 +87,14 @@ final class CallLife {
             assertThat(over).isFalse();
             over = true;
             unsettled = false;
+        }
+    }
+
+    private void checked(GuardrailChecked check) {
+        if (check.phase() == RailPhase.TOOL_RESULT) {
+            assertThat(over).isTrue();
+        } else if (check.passed()) {
+            assertThat(unseenBy.remove(check.phase())).isTrue();
         }
     }
 
@@ -116,7 +126,7 @@ final class CallLife {
         if (answer.answer() == ApprovalAnswer.EDIT) {
             assertThat(started).as("what may have happened is not edited").isNull();
             call = call.with(Objects.requireNonNull(answer.arguments()));
-            unchecked = true;
+            unseenBy = EnumSet.of(RailPhase.INPUT, RailPhase.OUTPUT);
         }
         retryAllowed |= answer.answer() == ApprovalAnswer.RETRY;
         if (answer.answer() == ApprovalAnswer.MARK_DONE) {
@@ -127,7 +137,7 @@ final class CallLife {
 
     private void started(ToolStarted start, Instant at) {
         assertThat(over).as("%s is settled", id()).isFalse();
-        assertThat(unchecked).as("rails saw what was edited").isFalse();
+        assertThat(unseenBy).as("rails that have not seen what was edited").isEmpty();
         assertThat(Objects.requireNonNull(verdict).verdict().result()).isEqualTo(DecisionResult.ALLOW);
         assertThat(start.key()).isEqualTo(call.key(World.RUN));
         if (started != null) {

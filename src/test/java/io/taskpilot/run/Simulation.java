@@ -132,7 +132,8 @@ final class Simulation {
         } else if (step instanceof Step.CheckText check) {
             var question = check.callId() == null ? "request" : check.callId();
             var checked = world.check(check.phase(), null, check.callId(), check.phase() + " " + question);
-            append(List.of(check.phase() == RailPhase.OUTPUT ? unlessModified(checked) : checked));
+            var ofArguments = check.callId() != null && check.phase() != RailPhase.TOOL_RESULT;
+            append(List.of(ofArguments ? unlessModified(checked) : checked));
         } else if (step instanceof Step.AskAgent ask) {
             append(world.ask(run, ask.agent(), ask.turn()));
         } else if (step instanceof Step.Decide decide) {
