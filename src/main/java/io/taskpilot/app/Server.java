@@ -60,6 +60,7 @@ import io.taskpilot.policy.ShadowedPolicy;
 import io.taskpilot.policy.WasmPolicyEngine;
 import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.telemetry.CurrentSpan;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
@@ -78,6 +79,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -126,7 +128,7 @@ public final class Server {
     /**
      * Blocks until the server answers on both ports; call it from a thread of its own, never from an event loop.
      *
-     * @throws ConfigException for files under {@code conf/} that are wrong
+     * @throws ConfigException for files that are wrong: those under {@code conf/}, the keys, a policy on trial
      * @throws RuntimeException for whatever else keeps it from starting; what had been opened is closed again
      */
     public static Server start(TaskPilotConfig config) {
@@ -376,10 +378,12 @@ public final class Server {
             var server = opa(vertx, opa, metrics);
             return new Policies(server, server);
         }
-        var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
-                .await();
-        use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
-        return new Policies(embedded, asksIngress() ? embedded.withIngress() : embedded);
+        return configured("", () -> {
+            var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
+                    .await();
+            use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
+            return new Policies(embedded, asksIngress() ? embedded.withIngress() : embedded);
+        });
     }
 
     private boolean asksIngress() {
@@ -408,7 +412,8 @@ public final class Server {
         }
         var own = new BlockingIo(vertx, "policy-candidate", 1);
         closer.add("policy-candidate", CLOSE, own::close);
-        var shadowed = ShadowedPolicy.open(policy, candidate, own, metrics).await();
+        var shadowed = configured(
+                "", () -> ShadowedPolicy.open(policy, candidate, own, metrics).await());
         engines.add("%-11s revision %s, on trial: recorded, decides nothing"
                 .formatted("candidate", shadowed.candidateRevision()));
         return shadowed;
@@ -460,7 +465,7 @@ public final class Server {
         var directory = config.confDir().resolve("guardrails/taskpilot");
         var url = config.guardrails().url();
         if (url == null) {
-            var embedded = EmbeddedGuardrails.load(directory, blocking);
+            var embedded = rails(directory, blocking);
             use("guardrails", "embedded (model-free rails only)");
             return embedded;
         }
@@ -471,6 +476,16 @@ public final class Server {
         use("guardrails", "NeMo Guardrails server at " + url.getAuthority());
         nemo.start().await();
         return nemo;
+    }
+
+    private static EmbeddedGuardrails rails(Path directory, BlockingIo blocking) {
+        return configured("", () -> {
+            try {
+                return EmbeddedGuardrails.load(directory, blocking);
+            } catch (IOException e) {
+                throw new IllegalArgumentException("%s can't be read: %s".formatted(directory, e), e);
+            }
+        });
     }
 
     private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo lookups) {
@@ -484,11 +499,11 @@ public final class Server {
         return tools;
     }
 
-    /** @param prefix of the keys that a mistake names, a line each */
+    /** What it says is wrong is a mistake of the configuration, one a line; {@code prefix} is of the keys it names. */
     private static <T> T configured(String prefix, Supplier<T> part) {
         try {
             return part.get();
-        } catch (IllegalArgumentException e) {
+        } catch (IllegalArgumentException | Failure e) {
             throw new ConfigException(String.valueOf(e.getMessage())
                     .lines()
                     .map(line -> prefix + line)
@@ -596,7 +611,8 @@ public final class Server {
         var file = Objects.requireNonNull(auth.keysFile(), "auth.keysFile"); // the configuration's checks saw to both
         var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
         try {
-            return Authentication.keys(ApiKeys.parse(Files.readString(file), secret));
+            var keys = Files.readString(file);
+            return configured("", () -> Authentication.keys(ApiKeys.parse(keys, secret)));
         } catch (IOException e) {
             throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
         }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +44,8 @@ final class RailsFile {
         in.refuseOtherFiles(directory, file);
         var rails = in.rails(parse(file));
         if (rails == null || !in.mistakes.isEmpty()) {
-            throw new IllegalArgumentException("%s:\n  %s".formatted(file, String.join("\n  ", in.mistakes)));
+            throw new IllegalArgumentException(
+                    in.mistakes.stream().map(mistake -> file + ": " + mistake).collect(Collectors.joining("\n")));
         }
         return rails;
     }
