@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.taskpilot.config.Secret;
@@ -322,6 +323,17 @@ final class OpenApiTest {
         check("verifyDecisions", 200, client.get("/v1/decisions/verify"));
         check("verifyDecisions", 200, client.get("/v1/decisions/verify", "Accept", "application/x-ndjson"));
         check("evaluatePolicy", 200, client.post("/v1/policy/evaluate", "{\"input\": {}}"));
+    }
+
+    @Test
+    void theExampleOfAPolicyQuestionIsTaken() throws Exception {
+        var question = JsonNodeFactory.instance.objectNode();
+        question.set("input", schema("PolicyInput").get("example"));
+        var said = operation("evaluatePolicy").node().at("/responses/200/content/application~1json");
+
+        check("evaluatePolicy", 200, client.post("/v1/policy/evaluate", question.toString()));
+        assertThat(mistakes(schema("PolicyQuestion"), question)).isEmpty();
+        assertThat(mistakes(said.get("schema"), said.get("example"))).isEmpty();
     }
 
     @Test
