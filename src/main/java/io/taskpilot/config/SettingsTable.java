@@ -14,7 +14,9 @@ public final class SettingsTable {
 
             A setting comes from, the first that has it: a flag (`--set http.port=9000`), the environment, the file
             `taskpilot.yaml` (or `--config FILE`), its default. `taskpilot config print` shows each value in effect and where
-            it is from, secrets as `***`. Every mistake is reported at start, all at once; a key that nothing reads is one.
+            it is from, secrets as `***`. Mistakes of the settings are reported at start all at once; a key that nothing reads is one.
+            What shows only when a part is made (the URL of a webhook that may not be, a file that is wrong) comes after them,
+            one part at a time. The exit code is 2 each time.
 
             - The file is found in the configuration directory: `--conf-dir`, else `TASKPILOT_CONF_DIR`, else `./conf` if it has a
               `taskpilot.yaml`, else `conf` beside the launcher, else `../conf` beside the jar.
