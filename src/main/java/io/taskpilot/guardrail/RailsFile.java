@@ -55,7 +55,8 @@ final class RailsFile {
             return YAML.readTree(Files.readString(file));
         } catch (JsonProcessingException e) {
             var line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
-            throw new IllegalArgumentException("%s: line %d: %s".formatted(file, line, e.getOriginalMessage()), e);
+            var why = e.getOriginalMessage().lines().findFirst().orElse(""); // the rest draws the place
+            throw new IllegalArgumentException("%s: line %d: %s".formatted(file, line, why), e);
         }
     }
 
