@@ -30,13 +30,17 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Exit code 1 when a verdict would have been another. Reads the database itself: no server has to run. */
+/** Reads the database itself: no server has to run. */
 @Command(
         name = "backtest",
         description = {
             "Asks a policy about the tool calls of the past, and shows where its verdict differs.",
-            "Nothing is changed. Exit code 1 when there are differences.",
-            "Without --policy and --opa, the OPA server of the configuration is asked."
+            "Nothing is changed. Without --policy and --opa, the OPA server of the configuration is asked."
+        },
+        footer = {
+            "",
+            "Exit codes: 0 no verdict would be another, 3 some would be, 2 usage or configuration,",
+            "1 it could not be told."
         })
 final class BacktestCommand implements Callable<Integer> {
     private static final Duration CLOSE = Duration.ofSeconds(5);
@@ -85,7 +89,7 @@ final class BacktestCommand implements Callable<Integer> {
             } else {
                 print(report);
             }
-            return report.flips().isEmpty() ? ExitCode.OK : ExitCode.FAILURE;
+            return report.flips().isEmpty() ? ExitCode.OK : ExitCode.DIFFERENT;
         } finally {
             closer.close();
         }
@@ -113,6 +117,9 @@ final class BacktestCommand implements Callable<Integer> {
     private PolicyEngine candidate(TaskPilotConfig loaded, Vertx vertx, BlockingIo blocking, Closer closer) {
         if (policy != null && opa != null) {
             throw new UsageFailure("--policy and --opa: both given (expected: one of them)");
+        }
+        if (policy != null && !Files.isDirectory(shell.workDir().resolve(policy))) {
+            throw new UsageFailure("--policy: %s (expected: a directory with Rego and its module)".formatted(policy));
         }
         if (policy != null) {
             return WasmPolicyEngine.open(shell.workDir().resolve(policy), blocking)
