@@ -189,6 +189,11 @@ final class BacktestCommand implements Callable<Integer> {
                         .println(
                                 Terminal.clean("        run_%s %s %s".formatted(past.runId(), call.id(), call.tool())));
             }
+            if (flips.count() > flips.examples().size()) {
+                shell.out()
+                        .println("        and %d more"
+                                .formatted(flips.count() - flips.examples().size()));
+            }
         }
     }
 
