@@ -35,15 +35,15 @@ final class ApprovalsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        var client = choice.need(shell);
         if (id != null) {
-            show(client.get("/v1/approvals/" + Ids.checked(id, "apr_"), Map.of()));
+            var path = "/v1/approvals/" + Ids.checked(id, "apr_");
+            show(choice.need(shell).get(path, Map.of()));
             return ExitCode.OK;
         }
         var query = new LinkedHashMap<String, String>();
         query.put("status", status);
         query.put("limit", "200");
-        var answer = client.get("/v1/approvals", query);
+        var answer = choice.need(shell).get("/v1/approvals", query);
         if (output.json()) {
             shell.out().println(ApiClient.json(answer));
         } else if (answer.path("items").isEmpty()) {

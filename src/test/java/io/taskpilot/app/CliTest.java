@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CliTest {
@@ -84,8 +85,36 @@ class CliTest {
     void wrongUsageIsTwo(String line) {
         var end = command.run(line.isEmpty() ? new String[0] : line.split(" "));
 
-        assertThat(end.code()).isEqualTo(line.startsWith("approve") ? 1 : 2);
+        assertThat(end.code()).isEqualTo(2);
         assertThat(end.err()).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '"',
+            delimiter = '|',
+            value = {
+                "bogus | Unmatched argument at index 0: 'bogus' | taskpilot",
+                "approvls | Unmatched argument at index 0: 'approvls', did you mean approvals? | taskpilot",
+                "run --timout=5m x | Unknown option: '--timout=5m', did you mean --timeout? | taskpilot run",
+                "decisions --server 127.0.0.1:80 | Invalid value for option '--server': '127.0.0.1:80' "
+                        + "(expected: a URL such as http://127.0.0.1:8000) | taskpilot decisions",
+            })
+    void wrongUsageIsToldInTwoLines(String line, String reason, String command) {
+        var end = this.command.run(line.split(" "));
+
+        assertThat(end).isEqualTo(new CommandRun.End(2, "", reason(reason, command)));
+    }
+
+    @Test
+    void aGroupOfCommandsShowsWhatItHasAndThenWhatIsMissing() {
+        assertThat(command.run("keys").err())
+                .startsWith("Usage: taskpilot keys")
+                .endsWith(reason("Missing required subcommand", "taskpilot keys"));
+    }
+
+    private static String reason(String reason, String command) {
+        return "taskpilot: %s\n  %s --help tells more\n".formatted(reason, command);
     }
 
     @ParameterizedTest

@@ -128,7 +128,7 @@ class PolicyTrialTest {
         assertThat(command(2, database, "policy", "backtest", "--policy", "nowhere"))
                 .contains("--policy: nowhere");
         assertThat(command(2, database, "policy", "backtest", "--opa", "tcp://opa"))
-                .contains("--opa: not a URL");
+                .contains("'tcp://opa' (expected: a URL such as");
         assertThat(command(2, database, "policy", "backtest")).contains("--policy: missing");
         assertThat(command(2, database, "policy", "backtest", "--opa", url, "--policy", candidate.toString()))
                 .contains("both given");
