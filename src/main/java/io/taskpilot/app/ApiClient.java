@@ -123,6 +123,10 @@ final class ApiClient {
             throws IOException, InterruptedException {
         var answer = http.send(request.header("Accept", type).timeout(ANSWER).build(), BodyHandlers.ofPublisher());
         if (answer.statusCode() == 200) {
+            if (!answer.headers().firstValue("Content-Type").orElse("").startsWith(type)) {
+                answer.body().subscribe(BodySubscribers.discarding());
+                throw new CommandFailure("%s does not answer as a TaskPilot server does".formatted(server));
+            }
             var lines = new LineStream(LineStream.SILENCE);
             answer.body().subscribe(BodySubscribers.fromLineSubscriber(lines, unused -> null, UTF_8, null));
             return Optional.of(lines);

@@ -1,6 +1,8 @@
 package io.taskpilot.app;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.core.joran.spi.JoranException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,6 +14,10 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.ToolCall;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -222,6 +228,85 @@ class RunCommandTest {
         assertThat(end.err())
                 .startsWith("taskpilot: no answer from " + gone.url())
                 .hasLineCount(1);
+    }
+
+    @Test
+    void whatDoesNotSpeakHttpIsNoLostRun() throws Exception {
+        try (var greeting = new Talker("SSH-2.0-OpenSSH_9.6\r\n")) {
+            var end = command.run("run", "--server", greeting.url().toString(), "do it");
+
+            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.out()).isEmpty();
+            assertThat(end.err())
+                    .startsWith("taskpilot: " + greeting.url() + " does not answer in HTTP, so nothing was accepted");
+        }
+    }
+
+    /** A server that is being restarted does so too, for a while; and may have taken the run. */
+    @Test
+    void whatTakesConnectionsAndAnswersNoneIsNoLostRun() throws Exception {
+        try (var mute = new Talker("")) {
+            var notes = new ArrayList<String>();
+            var follower = new RunFollower(
+                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofMillis(500));
+
+            assertThatThrownBy(() -> follower.run(Map.of("input", "x"), "k1", event -> false))
+                    .hasMessageStartingWith("no answer from " + mute.url())
+                    .hasMessageContaining("nothing is known to be accepted; with --idempotency-key k1");
+            assertThat(notes).isNotEmpty().allMatch(note -> note.equals(mute.url() + " did not answer, trying again"));
+        }
+    }
+
+    @Test
+    void anotherServersPageIsNoRun() {
+        try (var other = new FakeServer(List.of()).answering("/v1/runs", 200, "<html>", "text/html")) {
+            var end = command.run("run", "--server", other.url().toString(), "do it");
+
+            assertThat(end)
+                    .isEqualTo(new CommandRun.End(
+                            1, "", "taskpilot: " + other.url() + " does not answer as a TaskPilot server does\n"));
+        }
+    }
+
+    /** Says the same to each connection, and hangs up. */
+    private static final class Talker implements AutoCloseable {
+        private final ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        private final String text;
+
+        Talker(String text) throws IOException {
+            this.text = text;
+            new Thread(this::talk, "talker").start();
+        }
+
+        URI url() {
+            return URI.create("http://127.0.0.1:" + socket.getLocalPort());
+        }
+
+        private void talk() {
+            var isOpen = true;
+            while (isOpen) {
+                isOpen = answerOne();
+            }
+        }
+
+        private boolean answerOne() {
+            try (var caller = socket.accept();
+                    var in = caller.getInputStream()) {
+                if (in.read() >= 0) {
+                    caller.getOutputStream().write(text.getBytes(US_ASCII));
+                    caller.shutdownOutput();
+                    in.transferTo(OutputStream.nullOutputStream()); // what is left unread would make a reset
+                }
+                return true;
+            } catch (IOException e) {
+                return !socket.isClosed(); // the caller hung up first, or the test is over
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close(); // which ends the thread
+        }
     }
 
     @ParameterizedTest
