@@ -314,6 +314,20 @@ class CliTest {
     }
 
     @Test
+    void aPageOfDecisionsSaysWhereTheNextIs() {
+        var page = "{\"items\": [{\"run_id\": \"run_1\"}], \"next_cursor\": \"abc\"}";
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions", 200, page)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("decisions").err()).isEqualTo("there are more: the same with --cursor abc\n");
+            assertThat(command.run("decisions", "--json").err()).isEmpty();
+            server.answering("/v1/decisions", 200, "{\"items\": [], \"next_cursor\": null}");
+            assertThat(command.run("decisions", "--cursor", "abc").err()).isEmpty();
+            assertThat(server.seen.get(2).path()).isEqualTo("/v1/decisions?cursor=abc&limit=50");
+        }
+    }
+
+    @Test
     void healthIsZeroOrOne() {
         try (var server = new FakeServer(List.of())) {
             var port = "http.managementPort=" + server.url().getPort();
