@@ -225,14 +225,29 @@ class CliTest {
             command.environment.put("TASKPILOT_SERVER", server.url().toString());
 
             assertThat(command.run("approvals").out()).isEqualTo("""
-                            approval  expires               rule            would run
-                            apr_1     2026-11-23T13:00:00Z  sensitive_high  create_task {"title":"x"}
+                            approval  expires               kind       rule            call
+                            apr_1     2026-11-23T13:00:00Z  tool_call  sensitive_high  create_task {"title":"x"}
                             """);
             assertThat(command.run("approvals", "apr_1").out())
                     .contains("tool:              create_task\n")
                     .contains("  title:")
                     .doesNotContain("answered");
             assertThat(server.seen.get(0).path()).isEqualTo("/v1/approvals?status=pending&limit=200");
+        }
+    }
+
+    @Test
+    void answeredApprovalsShowTheAnswer() {
+        var answered = APPROVAL.replace("\"answered\": null", "\"answered\": {\"answer\": \"edit\", \"by\": \"ops\","
+                + " \"reason\": \"shorter\", \"at\": \"2026-11-23T12:00:00.5Z\"}");
+        try (var server = new FakeServer(List.of())
+                .answering("/v1/approvals", 200, "{\"items\": [" + answered + "], \"next_cursor\": null}")) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("approvals", "--status", "answered").out()).isEqualTo("""
+                            approval  at                    answer  by   reason   asked about
+                            apr_1     2026-11-23T12:00:00Z  edit    ops  shorter  create_task {"title":"x"}
+                            """);
         }
     }
 
