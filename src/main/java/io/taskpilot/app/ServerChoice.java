@@ -80,11 +80,10 @@ final class ServerChoice {
     }
 
     private @Nullable Secret key(Shell shell) {
-        var variable = shell.environment().getOrDefault("TASKPILOT_API_KEY", "");
-        var fileVariable = shell.environment().getOrDefault("TASKPILOT_API_KEY_FILE", "");
-        var file = keyFile == null && variable.isEmpty() && !fileVariable.isEmpty() ? Path.of(fileVariable) : keyFile;
+        var file = keyFile(shell);
         if (file == null) {
-            return variable.isEmpty() ? null : new Secret(variable.strip());
+            var key = shell.environment().getOrDefault("TASKPILOT_API_KEY", "").strip();
+            return key.isEmpty() ? null : new Secret(key);
         }
         try {
             return new Secret(Files.readString(shell.workDir().resolve(file)).strip());
@@ -94,9 +93,23 @@ final class ServerChoice {
         }
     }
 
+    private @Nullable Path keyFile(Shell shell) {
+        var file = shell.environment().getOrDefault("TASKPILOT_API_KEY_FILE", "");
+        var isByValue =
+                !shell.environment().getOrDefault("TASKPILOT_API_KEY", "").isBlank();
+        return keyFile != null || isByValue || file.isEmpty() ? keyFile : Path.of(file);
+    }
+
+    /** What a shell makes the key of, inside double quotes: never the key itself. Empty without one. */
+    String shellKey(Shell shell) {
+        var file = keyFile(shell);
+        return file != null ? "$(cat '" + file + "')" : key(shell) != null ? "$TASKPILOT_API_KEY" : "";
+    }
+
     /** A command against the same server from another terminal, {@code %s} standing for what it is to do. */
     String again(Shell shell) {
         var where = server == null ? config.again() : " --server " + server;
-        return shell.commandName() + " %s" + where.replace("%", "%%");
+        var key = keyFile == null ? "" : " --api-key-file " + keyFile;
+        return shell.commandName() + " %s" + (where + key).replace("%", "%%");
     }
 }

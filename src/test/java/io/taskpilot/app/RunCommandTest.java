@@ -18,6 +18,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -117,6 +118,29 @@ class RunCommandTest {
             assertThat(ApiClient.JSON.readTree(request.body()))
                     .isEqualTo(ApiClient.JSON.readTree(
                             "{\"input\": \"a b\", \"timeout_s\": 300, \"require_approval\": true}"));
+        }
+    }
+
+    @Test
+    void whatToLookAtNextNamesTheKeyAndDoesNotTellIt() throws IOException {
+        Files.writeString(dir.resolve("key"), "tp_secret");
+        try (var server = new FakeServer(endingWith(RunStatus.SUCCEEDED).events())) {
+            var url = server.url() + "/v1/runs/run_" + Script.RUN;
+            var run = List.of("run", "--server", server.url().toString(), "do it");
+
+            assertThat(command.run(run.toArray(String[]::new)).out())
+                    .contains("curl " + url + "\n")
+                    .doesNotContain("Authorization");
+            command.environment.put("TASKPILOT_API_KEY", "tp_secret");
+            assertThat(command.run(run.toArray(String[]::new)).out())
+                    .contains("curl " + url + " -H \"Authorization: Bearer $TASKPILOT_API_KEY\"\n")
+                    .contains("curl " + url + "/events -H \"Authorization: Bearer $TASKPILOT_API_KEY\" -N -H")
+                    .doesNotContain("tp_secret");
+            assertThat(command.run("run", "--server", server.url().toString(), "--api-key-file", "key", "do it")
+                            .out())
+                    .contains("-H \"Authorization: Bearer $(cat 'key')\"\n")
+                    .contains("--server " + server.url() + " --api-key-file key\n")
+                    .doesNotContain("tp_secret");
         }
     }
 
