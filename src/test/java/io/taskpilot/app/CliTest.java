@@ -182,6 +182,22 @@ class CliTest {
                 .isEqualTo(2);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"hash", "create --key-file key"})
+    void aWrongKeyIsToldByItsOptions(String how) {
+        command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
+        command.environment.put("TASKPILOT_AUTH_KEYS_FILE", dir.resolve("keys.yaml").toString());
+
+        var end = command.run(("keys " + how + " --id % --scope all").split(" "));
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err().lines())
+                .hasSize(2)
+                .anyMatch(line -> line.startsWith("taskpilot: --id: malformed"))
+                .anyMatch(line -> line.startsWith("--scope: all (expected: "));
+        assertThat(dir.resolve("keys.yaml")).doesNotExist();
+    }
+
     @Test
     void keysHashNeedsTheServersSecret() {
         var end = command.run("keys", "hash");
@@ -325,6 +341,21 @@ class CliTest {
             command.run("decisions", "--server", server.url().toString(), "--run", "run_1", "--result", "deny");
 
             assertThat(server.seen.get(0).path()).isEqualTo("/v1/decisions?run_id=run_1&result=deny&limit=50");
+        }
+    }
+
+    @Test
+    void aMistakeThatTheServerFindsIsWrongUsageOfTheOption() {
+        var problem = """
+                {"type": "/problems/caller-invalid", "detail": "#run_id: x (expected: run_ and a UUID)",
+                 "errors": [{"pointer": "#run_id", "detail": "x (expected: run_ and a UUID)"}]}
+                """;
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions", 400, problem)) {
+            var end = command.run("decisions", "--server", server.url().toString(), "--run", "x");
+
+            assertThat(end)
+                    .isEqualTo(new CommandRun.End(
+                            2, "", "taskpilot: --run: x (expected: run_ and a UUID) (400 caller-invalid)\n"));
         }
     }
 

@@ -224,19 +224,21 @@ class RunCommandTest {
     }
 
     @Test
-    void aRefusalIsShownInTheServersWords() {
+    void aRefusalIsShownInTheServersWordsAndNamesWhatWasTyped() {
         var problem = """
-                {"type": "/problems/caller-invalid", "title": "t", "status": 400, "detail": "2 mistakes",
-                 "errors": [{"pointer": "#/input", "detail": "empty"}, {"pointer": "#/timeout_s", "detail": "0 (expected: 1..86400)"}]}
+                {"type": "/problems/caller-invalid", "title": "t", "status": 400, "detail": "3 mistakes",
+                 "errors": [{"pointer": "/input", "detail": "empty"}, {"pointer": "/timeout_s", "detail": "0 (expected: 1..86400)"},
+                            {"pointer": "/else", "detail": "unknown"}]}
                 """;
         try (var server = new FakeServer(List.of()).answering("/v1/runs", 400, problem)) {
             var end = command.run("run", "--server", server.url().toString(), " ");
 
-            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.code()).isEqualTo(2);
             assertThat(end.err()).isEqualTo("""
-                            taskpilot: 2 mistakes (400 caller-invalid)
-                              #/input: empty
-                              #/timeout_s: 0 (expected: 1..86400)
+                            taskpilot: 3 mistakes (400 caller-invalid)
+                              REQUEST: empty
+                              --timeout: 0 (expected: 1..86400)
+                              /else: unknown
                             """);
         }
     }
