@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.taskpilot.config.Secret;
@@ -136,14 +137,22 @@ public final class ApiKeys {
                 .build();
         try {
             return mapper.readValue(yaml, Object.class) instanceof List<?> list ? list : notAList();
+        } catch (MismatchedInputException e) {
+            throw new IllegalArgumentException("empty (expected: a YAML list of keys; taskpilot keys hash makes an entry)");
         } catch (JsonProcessingException e) {
-            var at = e.getLocation();
-            throw new IllegalArgumentException("keys: not YAML at line " + (at == null ? 1 : at.getLineNr()), e);
+            throw new IllegalArgumentException(syntax(e));
         }
     }
 
+    /** The parser's own message quotes lines of the file; the place and the problem are enough. */
+    private static String syntax(JsonProcessingException e) {
+        var at = e.getLocation();
+        var problem = e.getOriginalMessage().lines().findFirst().orElse("");
+        return "not YAML at line %d (%s)".formatted(at == null ? 1 : at.getLineNr(), problem);
+    }
+
     private static List<?> notAList() {
-        throw new IllegalArgumentException("keys: not a list (expected: a YAML list of keys)");
+        throw new IllegalArgumentException("not a list (expected: a YAML list of keys)");
     }
 
     private static Set<Scope> scopes(Item in) {

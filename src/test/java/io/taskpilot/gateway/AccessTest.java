@@ -226,7 +226,12 @@ final class AccessTest {
                 .hasMessageContaining("keys[2].prefix: abcdefgh (expected: not used before)")
                 .hasMessageContaining("keys[2].roles: missing")
                 .hasMessageContaining("keys[3].id: missing");
-        assertThatThrownBy(() -> ApiKeys.parse("keys: {", SECRET)).hasMessageContaining("not YAML");
+        assertThatThrownBy(() -> ApiKeys.parse("# none\n", SECRET)).hasMessageStartingWith("empty (expected: a YAML list");
+        assertThatThrownBy(() -> ApiKeys.parse("- {id: x\n  tp_secret", SECRET))
+                .hasMessageStartingWith("not YAML at line 2 (")
+                .message()
+                .hasLineCount(1)
+                .doesNotContain("tp_secret");
         assertThatThrownBy(() -> ApiKeys.parse("a: b", SECRET)).hasMessageContaining("not a list");
     }
 }
