@@ -186,13 +186,15 @@ class CliTest {
     @ValueSource(strings = {"hash", "create --key-file key"})
     void aWrongKeyIsToldByItsOptions(String how) {
         command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
-        command.environment.put("TASKPILOT_AUTH_KEYS_FILE", dir.resolve("keys.yaml").toString());
+        command.environment.put(
+                "TASKPILOT_AUTH_KEYS_FILE", dir.resolve("keys.yaml").toString());
 
-        var end = command.run(("keys " + how + " --id % --scope all").split(" "));
+        var end = command.run(("keys " + how + " --id % --scope all --role Boss").split(" "));
 
         assertThat(end.code()).isEqualTo(2);
         assertThat(end.err().lines())
-                .hasSize(2)
+                .hasSize(3)
+                .anyMatch(line -> line.startsWith("--role: malformed (expected: names of a-z"))
                 .anyMatch(line -> line.startsWith("taskpilot: --id: malformed"))
                 .anyMatch(line -> line.startsWith("--scope: all (expected: "));
         assertThat(dir.resolve("keys.yaml")).doesNotExist();
@@ -254,8 +256,10 @@ class CliTest {
 
     @Test
     void answeredApprovalsShowTheAnswer() {
-        var answered = APPROVAL.replace("\"answered\": null", "\"answered\": {\"answer\": \"edit\", \"by\": \"ops\","
-                + " \"reason\": \"shorter\", \"at\": \"2026-11-23T12:00:00.5Z\"}");
+        var answered = APPROVAL.replace(
+                "\"answered\": null",
+                "\"answered\": {\"answer\": \"edit\", \"by\": \"ops\","
+                        + " \"reason\": \"shorter\", \"at\": \"2026-11-23T12:00:00.5Z\"}");
         try (var server = new FakeServer(List.of())
                 .answering("/v1/approvals", 200, "{\"items\": [" + answered + "], \"next_cursor\": null}")) {
             command.environment.put("TASKPILOT_SERVER", server.url().toString());
