@@ -55,6 +55,34 @@ class CliTest {
                 .anyMatch(line -> line.startsWith("  http.host: '0.0.0.0' (expected: a loopback address"));
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'' | empty (expected: a YAML list of keys; taskpilot keys hash makes an entry)",
+                "'- {id: x, roles: [' | not YAML at line 1 (while parsing a flow node)",
+                "'a: b' | not a list (expected: a YAML list of keys)",
+            })
+    void aWrongKeysFileIsNamedWithItsMistake(String content, String mistake) throws IOException {
+        var file = dir.resolve("keys.yaml");
+        Files.writeString(file, content);
+        command.environment.put("TASKPILOT_AUTH_MODE", "keys");
+        command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
+        command.environment.put("TASKPILOT_AUTH_KEYS_FILE", file.toString());
+        command.start = config -> {
+            Server.start(config);
+            throw new AssertionError("started");
+        };
+
+        var end = command.run("serve");
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err()).isEqualTo("""
+                        taskpilot: the configuration has a mistake:
+                          auth.keysFile: %s: %s
+                        """.formatted(file, mistake));
+    }
+
     @Test
     void aServerThatCannotStartSaysWhyInOneLine() {
         command.start = config -> {
