@@ -39,7 +39,8 @@ abstract sealed class AnswerCommand implements Callable<Integer> {
         if (arguments != null) {
             body.put("arguments", json("--arguments", arguments));
         }
-        var approval = choice.need(shell).post("/v1/approvals/" + Ids.checked(id, "apr_") + "/answer", body);
+        var path = "/v1/approvals/" + Ids.checked(id, "apr_") + "/answer";
+        var approval = choice.need(shell).post(path, body);
         if (output.json()) {
             shell.out().println(ApiClient.json(approval));
         } else {

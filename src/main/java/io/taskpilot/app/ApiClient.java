@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Map.entry;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -30,6 +31,21 @@ final class ApiClient {
     static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Duration ANSWER = Duration.ofSeconds(30);
+    /** What a person types where the API has a parameter or a field. */
+    private static final Map<String, String> POINTER_TO_OPTION = Map.ofEntries(
+            entry("/input", "REQUEST"),
+            entry("/timeout_s", "--timeout"),
+            entry("/answer", "ANSWER"),
+            entry("/reason", "--reason"),
+            entry("/result", "--result"),
+            entry("/arguments", "--arguments"),
+            entry("#status", "--status"),
+            entry("#run_id", "--run"),
+            entry("#decision_type", "--type"),
+            entry("#result", "--result"),
+            entry("#tool", "--tool"),
+            entry("#limit", "--limit"),
+            entry("#cursor", "--cursor"));
 
     private final HttpClient http = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1) // an upgrade to HTTP/2 would cost each first request a detour
@@ -62,9 +78,9 @@ final class ApiClient {
     /** The server can't answer now, and says so. */
     static final class Unavailable extends IOException {
         private static final long serialVersionUID = 1L;
-        private final CommandFailure refusal;
+        private final RuntimeException refusal;
 
-        Unavailable(CommandFailure refusal) {
+        Unavailable(RuntimeException refusal) {
             super(refusal.getMessage());
             this.refusal = refusal;
         }
@@ -123,6 +139,10 @@ final class ApiClient {
             throws IOException, InterruptedException {
         var answer = http.send(request.header("Accept", type).timeout(ANSWER).build(), BodyHandlers.ofPublisher());
         if (answer.statusCode() == 200) {
+            if (!answer.headers().firstValue("Content-Type").orElse("").startsWith(type)) {
+                answer.body().subscribe(BodySubscribers.discarding());
+                throw new CommandFailure("%s does not answer as a TaskPilot server does".formatted(server));
+            }
             var lines = new LineStream(LineStream.SILENCE);
             answer.body().subscribe(BodySubscribers.fromLineSubscriber(lines, unused -> null, UTF_8, null));
             return Optional.of(lines);
@@ -171,30 +191,35 @@ final class ApiClient {
         return new CommandFailure("no answer from %s (%s)".formatted(server, Terminal.clean(why)));
     }
 
-    /** A problem (RFC 9457) as a person reads it: the detail, then one line for each mistake. */
-    private CommandFailure refusal(int status, String body) {
+    /** A problem (RFC 9457) as a person reads it: the detail, then one line for each mistake in what was typed. */
+    private RuntimeException refusal(int status, String body) {
         var problem = parse(body);
         if (!problem.hasNonNull("detail") && !problem.hasNonNull("title")) {
             return new CommandFailure("%s answered %d, and not as a TaskPilot server does".formatted(server, status));
         }
+        var errors = problem.path("errors");
         var text = new StringBuilder(
-                problem.path("detail").asText(problem.path("title").asText()));
+                errors.size() == 1
+                        ? mistake(errors.get(0))
+                        : problem.path("detail").asText(problem.path("title").asText()));
         text.append(" (%d %s".formatted(status, slug(problem.path("type").asText())));
         if (status >= 500 && problem.hasNonNull("request_id")) {
             text.append(", request ").append(problem.path("request_id").asText());
         }
         text.append(")");
-        if (problem.path("errors").size() > 1) {
-            problem.path("errors")
-                    .forEach(error -> text.append("\n  ")
-                            .append(error.path("pointer").asText())
-                            .append(": ")
-                            .append(error.path("detail").asText()));
+        if (errors.size() > 1) {
+            errors.forEach(error -> text.append("\n  ").append(mistake(error)));
         }
         if (status == 401 && key == null) {
             text.append("\n  give a key in TASKPILOT_API_KEY or by --api-key-file");
         }
-        return new CommandFailure(text.toString());
+        return status == 400 ? new UsageFailure(text.toString()) : new CommandFailure(text.toString());
+    }
+
+    private static String mistake(JsonNode error) {
+        var pointer = error.path("pointer").asText();
+        return POINTER_TO_OPTION.getOrDefault(pointer, pointer) + ": "
+                + error.path("detail").asText();
     }
 
     private static String slug(String type) {

@@ -35,35 +35,65 @@ final class ApprovalsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        var client = choice.need(shell);
         if (id != null) {
-            show(client.get("/v1/approvals/" + Ids.checked(id, "apr_"), Map.of()));
+            var path = "/v1/approvals/" + Ids.checked(id, "apr_");
+            show(choice.need(shell).get(path, Map.of()));
             return ExitCode.OK;
         }
         var query = new LinkedHashMap<String, String>();
         query.put("status", status);
         query.put("limit", "200");
-        var answer = client.get("/v1/approvals", query);
+        var answer = choice.need(shell).get("/v1/approvals", query);
         if (output.json()) {
             shell.out().println(ApiClient.json(answer));
         } else if (answer.path("items").isEmpty()) {
             shell.err().println("no approval is " + status);
+        } else if (status.equals("pending")) {
+            pending(answer.path("items"));
         } else {
-            list(answer.path("items"));
+            answered(answer.path("items"));
         }
         return ExitCode.OK;
     }
 
-    private void list(JsonNode items) {
-        var table = new Table("approval", "expires", "rule", "would run");
+    private void pending(JsonNode items) {
+        var table = new Table("approval", "expires", "kind", "rule", "call");
         for (var item : items) {
             table.row(
                     item.path("id").asText(),
-                    item.path("expires_at").asText().replaceAll("[.].*", "Z"),
+                    second(item.path("expires_at")),
+                    item.path("kind").asText(),
                     item.path("rule").asText(),
-                    item.path("tool").asText() + " " + item.path("arguments"));
+                    call(item));
         }
+        print(table);
+    }
+
+    private void answered(JsonNode items) {
+        var table = new Table("approval", "at", "answer", "by", "reason", "asked about");
+        for (var item : items) {
+            var answered = item.path("answered");
+            table.row(
+                    item.path("id").asText(),
+                    second(answered.path("at")),
+                    answered.path("answer").asText(),
+                    answered.path("by").asText(),
+                    answered.path("reason").asText(),
+                    call(item));
+        }
+        print(table);
+    }
+
+    private void print(Table table) {
         table.lines(output.terminal(shell)).forEach(shell.out()::println);
+    }
+
+    private static String second(JsonNode time) {
+        return time.asText().replaceAll("[.].*", "Z");
+    }
+
+    private static String call(JsonNode approval) {
+        return approval.path("tool").asText() + " " + approval.path("arguments");
     }
 
     private void show(JsonNode approval) {

@@ -30,13 +30,17 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Exit code 1 when a verdict would have been another. Reads the database itself: no server has to run. */
+/** Reads the database itself: no server has to run. */
 @Command(
         name = "backtest",
         description = {
             "Asks a policy about the tool calls of the past, and shows where its verdict differs.",
-            "Nothing is changed. Exit code 1 when there are differences.",
-            "Without --policy and --opa, the OPA server of the configuration is asked."
+            "Nothing is changed. Without --policy and --opa, the OPA server of the configuration is asked."
+        },
+        footer = {
+            "",
+            "Exit codes: 0 no verdict would be another, 3 some would be, 2 usage or configuration,",
+            "1 it could not be told."
         })
 final class BacktestCommand implements Callable<Integer> {
     private static final Duration CLOSE = Duration.ofSeconds(5);
@@ -85,7 +89,7 @@ final class BacktestCommand implements Callable<Integer> {
             } else {
                 print(report);
             }
-            return report.flips().isEmpty() ? ExitCode.OK : ExitCode.FAILURE;
+            return report.flips().isEmpty() ? ExitCode.OK : ExitCode.DIFFERENT;
         } finally {
             closer.close();
         }
@@ -114,6 +118,9 @@ final class BacktestCommand implements Callable<Integer> {
         if (policy != null && opa != null) {
             throw new UsageFailure("--policy and --opa: both given (expected: one of them)");
         }
+        if (policy != null && !Files.isDirectory(shell.workDir().resolve(policy))) {
+            throw new UsageFailure("--policy: %s (expected: a directory with Rego and its module)".formatted(policy));
+        }
         if (policy != null) {
             return WasmPolicyEngine.open(shell.workDir().resolve(policy), blocking)
                     .await();
@@ -135,9 +142,8 @@ final class BacktestCommand implements Callable<Integer> {
     }
 
     private static URI checked(URI url) {
-        var web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
-        if (!web || url.getHost() == null || url.getRawUserInfo() != null) {
-            throw new UsageFailure("--opa: not a URL of a server (expected: as in http://127.0.0.1:8181)");
+        if (url.getRawUserInfo() != null) {
+            throw new UsageFailure("--opa: has user info (expected: a URL as in http://127.0.0.1:8181)");
         }
         return url;
     }
@@ -181,6 +187,11 @@ final class BacktestCommand implements Callable<Integer> {
                 shell.out()
                         .println(
                                 Terminal.clean("        run_%s %s %s".formatted(past.runId(), call.id(), call.tool())));
+            }
+            if (flips.count() > flips.examples().size()) {
+                shell.out()
+                        .println("        and %d more"
+                                .formatted(flips.count() - flips.examples().size()));
             }
         }
     }

@@ -3,12 +3,18 @@ package io.taskpilot.app;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.taskpilot.config.ConfigException;
+import io.taskpilot.config.Spelling;
 import java.io.PrintWriter;
+import java.net.URI;
+import java.util.concurrent.Callable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line: which command there is for each word, and which exit code for each end. */
 final class Cli {
@@ -57,6 +63,7 @@ final class Cli {
                 .addSubcommand(new LogLevelCommand(shell))
                 .addSubcommand(new SleepCommand());
         everyCommand(line);
+        line.registerConverter(URI.class, Cli::url);
         line.getCommandSpec().version("taskpilot " + Version.read());
         return line.execute(args);
     }
@@ -67,9 +74,43 @@ final class Cli {
         line.setColorScheme(CommandLine.Help.defaultColorScheme(shell.terminal().colour() ? Ansi.ON : Ansi.OFF));
         line.setUsageHelpWidth(
                 shell.terminal().width() > 80 ? Math.min(shell.terminal().width(), 120) : 100);
+        line.setParameterExceptionHandler((wrong, arguments) -> refuse(wrong));
         line.setExecutionExceptionHandler((thrown, command, parsed) -> explain(thrown));
         line.getCommandSpec().mixinStandardHelpOptions(true);
         line.getSubcommands().values().forEach(this::everyCommand);
+    }
+
+    private static URI url(String text) {
+        var url = ServerChoice.url(text);
+        if (url == null) {
+            throw new TypeConversionException("'%s' (expected: %s)".formatted(text, ServerChoice.A_URL));
+        }
+        return url;
+    }
+
+    /** The reason alone: under a page of help it would be what scrolls away. */
+    private int refuse(ParameterException wrong) {
+        var command = wrong.getCommandLine();
+        var isOnlyGroup = !(command.getCommand() instanceof Callable<?>);
+        if (isOnlyGroup && !(wrong instanceof UnmatchedArgumentException)) {
+            command.usage(command.getErr());
+        }
+        shell.err().println("taskpilot: " + wrong.getMessage() + meant(wrong, command));
+        shell.err()
+                .println("  %s --help tells more"
+                        .formatted(command.getCommandSpec().qualifiedName()));
+        return ExitCode.USAGE;
+    }
+
+    private static String meant(ParameterException wrong, CommandLine command) {
+        if (!(wrong instanceof UnmatchedArgumentException unmatched)) {
+            return "";
+        }
+        var known = unmatched.isUnknownOption()
+                ? command.getCommandSpec().optionsMap().keySet()
+                : command.getSubcommands().keySet();
+        var nearest = Spelling.nearest(unmatched.getUnmatched().get(0).replaceAll("=.*", ""), known);
+        return nearest == null ? "" : ", did you mean " + nearest + "?";
     }
 
     private int explain(Exception thrown) {

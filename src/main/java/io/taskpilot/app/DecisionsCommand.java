@@ -36,6 +36,9 @@ final class DecisionsCommand implements Callable<Integer> {
     @Option(names = "--limit", description = "1 to 200 (default: ${DEFAULT-VALUE}).", defaultValue = "50")
     private int limit = 50;
 
+    @Option(names = "--cursor", paramLabel = "CURSOR", description = "The page after another, whose end names it.")
+    private @Nullable String cursor;
+
     DecisionsCommand(Shell shell) {
         this.shell = shell;
     }
@@ -61,6 +64,10 @@ final class DecisionsCommand implements Callable<Integer> {
                     item.path("reason").asText());
         }
         table.lines(output.terminal(shell)).forEach(shell.out()::println);
+        if (answer.hasNonNull("next_cursor")) {
+            var next = Terminal.clean(answer.path("next_cursor").asText());
+            shell.err().println("there are more: the same with --cursor " + next);
+        }
         return ExitCode.OK;
     }
 
@@ -70,6 +77,7 @@ final class DecisionsCommand implements Callable<Integer> {
         put(query, "decision_type", type);
         put(query, "result", result);
         put(query, "tool", tool);
+        put(query, "cursor", cursor);
         query.put("limit", String.valueOf(limit));
         return query;
     }

@@ -8,6 +8,8 @@ final class ExitCode {
     static final int FAILURE = 1;
     /** Wrong usage or a wrong configuration. */
     static final int USAGE = 2;
+    /** Of {@code policy backtest}: it did its work, and the verdicts differ. */
+    static final int DIFFERENT = 3;
 
     private ExitCode() {}
 

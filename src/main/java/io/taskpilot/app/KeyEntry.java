@@ -29,7 +29,8 @@ record KeyEntry(String key, Map<String, Object> fields) {
         try {
             ApiKeys.parse(ApiClient.json(List.of(entry)), secret); // the server's own reader
         } catch (IllegalArgumentException e) {
-            throw new UsageFailure(String.valueOf(e.getMessage()).replace("keys[0].", "--"));
+            throw new UsageFailure(
+                    String.valueOf(e.getMessage()).replaceAll("(?m)^keys\\[0]\\.(scope|role)?s?", "--$1"));
         }
         return new KeyEntry(made.key(), entry);
     }

@@ -9,9 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -61,30 +59,16 @@ final class KeysCreateCommand implements Callable<Integer> {
             shell.out().println("the key is there: " + file);
             return ExitCode.OK;
         }
-        var made = ApiKeys.make(secret);
+        var made = KeyEntry.make(secret, id, tenant, scopes, roles);
         // The entry first: a key that no server knows would be there for good.
-        replace(keysFile, keysWith(keysFile, entry(made), secret));
+        replace(keysFile, keysWith(keysFile, made, secret));
         replace(file, made.key() + "\n");
         shell.out().println("made a key for " + id + ": " + file);
         return ExitCode.OK;
     }
 
-    private Map<String, Object> entry(ApiKeys.Made made) {
-        var entry = new LinkedHashMap<String, Object>();
-        entry.put("id", id);
-        if (tenant != null) {
-            entry.put("tenant", tenant);
-        }
-        entry.put("prefix", made.prefix());
-        entry.put("hash", made.hash());
-        entry.put("scopes", scopes);
-        entry.put("roles", roles);
-        return entry;
-    }
-
     /** What there was, but for an entry of this id: its key was lost before it was written down. */
-    private String keysWith(Path keysFile, Map<String, Object> entry, Secret secret) throws IOException {
-        var line = "- " + ApiClient.json(entry) + "\n"; // JSON is YAML
+    private String keysWith(Path keysFile, KeyEntry made, Secret secret) throws IOException {
         var ours = "- {\"id\":" + ApiClient.json(id) + ",";
         var others = new StringBuilder();
         if (Files.exists(keysFile)) {
@@ -92,7 +76,7 @@ final class KeysCreateCommand implements Callable<Integer> {
                     .filter(there -> !there.replace(" ", "").startsWith(ours.replace(" ", "")))
                     .forEach(there -> others.append(there).append('\n'));
         }
-        var all = others + line;
+        var all = others + made.line() + "\n";
         try {
             ApiKeys.parse(all, secret); // the server's own reader
         } catch (IllegalArgumentException e) {

@@ -79,7 +79,7 @@ final class RunCommand implements Callable<Integer> {
             return follow(
                     found.get(),
                     request,
-                    new Place(choice.again(shell), found.get().server(), true));
+                    new Place(choice.again(shell), found.get().server(), choice.shellKey(shell), true));
         }
         var config = choice.config().load(shell).config();
         try (var hosted = startServer(config)) {
@@ -87,7 +87,7 @@ final class RunCommand implements Callable<Integer> {
                     "http://%s:%d".formatted(config.http().host(), config.http().port()));
             var client =
                     choice.client(shell, Objects.requireNonNull(hosted.server().url()));
-            return follow(client, request, new Place(choice.again(shell), later, false));
+            return follow(client, request, new Place(choice.again(shell), later, choice.shellKey(shell), false));
         }
     }
 

@@ -27,11 +27,17 @@ sealed interface RunDisplay {
      *
      * @param command how commands are typed there, {@code %s} standing for what one is to do
      * @param api of the server that has the run, now or when it is started again
+     * @param key as a shell fills it in; empty without one
      * @param external the server outlives this process
      */
-    record Place(String command, URI api, boolean external) {
+    record Place(String command, URI api, String key, boolean external) {
         String command(String doing) {
             return command.formatted(doing);
+        }
+
+        String curl(String path) {
+            var header = key.isEmpty() ? "" : " -H \"Authorization: Bearer " + key + "\"";
+            return "curl " + api.resolve(path) + header;
         }
     }
 
@@ -117,9 +123,10 @@ sealed interface RunDisplay {
 
         private List<String> next(String runId, RunStatus status) {
             var decisions = place.command("decisions --run " + runId);
-            var run = "curl " + place.api().resolve("/v1/runs/" + runId);
+            var run = place.curl("/v1/runs/" + runId);
             if (place.external()) {
-                return List.of(decisions, run, run + "/events -N -H 'Accept: text/event-stream'");
+                var events = place.curl("/v1/runs/" + runId + "/events") + " -N -H 'Accept: text/event-stream'";
+                return List.of(decisions, run, events);
             }
             return status == RunStatus.AWAITING_APPROVAL
                     ? List.of(place.command("serve") + "   and then, from another terminal", place.command("approvals"))

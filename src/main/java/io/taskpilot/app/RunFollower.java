@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.run.RunStatus;
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.ProtocolException;
+import java.net.http.HttpConnectTimeoutException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
@@ -17,6 +19,8 @@ import java.util.function.Predicate;
 final class RunFollower {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+    /** With one that takes connections and answers none: a server that is being restarted does not for long. */
+    private static final Duration UNANSWERED = Duration.ofSeconds(10);
 
     private final ApiClient client;
     private final Consumer<JsonNode> sink;
@@ -25,6 +29,8 @@ final class RunFollower {
     private final Duration patience;
     private volatile String runId = "";
     private long seq;
+    private boolean isSent; // a server may have taken it
+    private boolean isAccepted;
 
     /**
      * @param live is told of text of an answer that is being written, such as comes
@@ -60,24 +66,53 @@ final class RunFollower {
                 if (last.isPresent()) {
                     return last.get();
                 }
-            } catch (ConnectException | ApiClient.Unavailable e) {
-                if (seq == 0) {
+            } catch (ConnectException | HttpConnectTimeoutException | ApiClient.Unavailable e) {
+                if (!isSent) {
                     throw client.unreachable(e); // it took nothing, so there is nothing to resume
                 }
                 notes.accept("no server at " + client.server() + ", trying again");
             } catch (IOException e) {
-                notes.accept("the connection was cut after event " + seq + ", trying again");
+                if (!isAccepted) {
+                    unanswered(e, heard, idempotencyKey);
+                }
+                notes.accept(
+                        (isAccepted ? "the connection was cut after event " + seq : client.server() + " did not answer")
+                                + ", trying again");
             }
             if (seq > before) {
                 heard = System.nanoTime();
                 pause = FIRST_PAUSE;
-            } else if (System.nanoTime() - heard > patience.toNanos()) {
-                throw new CommandFailure("lost %s after event %d of %s; the run goes on without a watcher"
-                        .formatted(client.server(), seq, runId.isEmpty() ? "no run" : runId));
+            } else if (isOver(heard, patience)) {
+                throw seq > 0
+                        ? new CommandFailure("lost %s after event %d of %s; the run goes on without a watcher"
+                                .formatted(client.server(), seq, runId))
+                        : new CommandFailure(
+                                "lost %s before the first event; %s".formatted(client.server(), again(idempotencyKey)));
             }
             Thread.sleep(pause.toMillis() + ThreadLocalRandom.current().nextLong(pause.toMillis()));
             pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause.multipliedBy(2);
         }
+    }
+
+    /** Fails when what takes the connection can't be, or is not going to be, a server that takes the run. */
+    private void unanswered(IOException e, long since, String idempotencyKey) {
+        if (e instanceof ProtocolException && !isSent) {
+            throw new CommandFailure("%s does not answer in HTTP, so nothing was accepted (%s)"
+                    .formatted(client.server(), Terminal.clean(String.valueOf(e.getMessage()))));
+        }
+        isSent = true;
+        if (isOver(since, UNANSWERED) || isOver(since, patience)) {
+            throw new CommandFailure(
+                    client.unreachable(e).getMessage() + ": nothing is known to be accepted; " + again(idempotencyKey));
+        }
+    }
+
+    private static boolean isOver(long since, Duration limit) {
+        return System.nanoTime() - since > limit.toNanos();
+    }
+
+    private static String again(String idempotencyKey) {
+        return "with --idempotency-key " + idempotencyKey + " the same request is not run twice";
     }
 
     /** One connection's worth. Empty when the stream ended before the run did: the server drains. */
@@ -87,6 +122,8 @@ final class RunFollower {
         if (open.isEmpty()) {
             throw new CommandFailure(runId + " has ended, and its last event was not sent");
         }
+        isSent = true;
+        isAccepted = true;
         try (var stream = open.get()) {
             while (true) {
                 var next = stream.next();

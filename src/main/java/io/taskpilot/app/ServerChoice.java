@@ -13,6 +13,8 @@ import picocli.CommandLine.Option;
 
 /** The flags of every command that talks to a server: which one, and with which key. */
 final class ServerChoice {
+    static final String A_URL = "a URL such as http://127.0.0.1:8000";
+
     @Option(
             names = "--server",
             paramLabel = "URL",
@@ -51,23 +53,26 @@ final class ServerChoice {
     }
 
     private Optional<URI> named(Shell shell) {
-        if (server != null) {
-            return Optional.of(checked(server, "--server"));
-        }
         var variable = shell.environment().getOrDefault("TASKPILOT_SERVER", "");
-        try {
-            return variable.isEmpty() ? Optional.empty() : Optional.of(checked(new URI(variable), "TASKPILOT_SERVER"));
-        } catch (URISyntaxException e) {
-            throw new CommandFailure("TASKPILOT_SERVER: not a URL");
+        if (server != null || variable.isEmpty()) {
+            return Optional.ofNullable(server);
         }
+        var url = url(variable);
+        if (url == null) {
+            throw new UsageFailure("TASKPILOT_SERVER: '%s' (expected: %s)".formatted(variable, A_URL));
+        }
+        return Optional.of(url);
     }
 
-    private static URI checked(URI url, String name) {
-        var web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
-        if (!web || url.getHost() == null) {
-            throw new CommandFailure(name + ": " + url + " (expected: a URL such as http://127.0.0.1:8000)");
+    /** Null for what is not the URL of a server. */
+    static @Nullable URI url(String text) {
+        try {
+            var url = new URI(text);
+            var web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
+            return web && url.getHost() != null ? url : null;
+        } catch (URISyntaxException e) {
+            return null;
         }
-        return url;
     }
 
     ApiClient client(Shell shell, URI url) {
@@ -75,23 +80,36 @@ final class ServerChoice {
     }
 
     private @Nullable Secret key(Shell shell) {
-        var variable = shell.environment().getOrDefault("TASKPILOT_API_KEY", "");
-        var fileVariable = shell.environment().getOrDefault("TASKPILOT_API_KEY_FILE", "");
-        var file = keyFile == null && variable.isEmpty() && !fileVariable.isEmpty() ? Path.of(fileVariable) : keyFile;
+        var file = keyFile(shell);
         if (file == null) {
-            return variable.isEmpty() ? null : new Secret(variable.strip());
+            var key = shell.environment().getOrDefault("TASKPILOT_API_KEY", "").strip();
+            return key.isEmpty() ? null : new Secret(key);
         }
         try {
             return new Secret(Files.readString(shell.workDir().resolve(file)).strip());
         } catch (IOException e) {
-            throw new CommandFailure("the key file %s can't be read (%s)"
+            throw new UsageFailure("the key file %s can't be read (%s)"
                     .formatted(file, e.getClass().getSimpleName()));
         }
+    }
+
+    private @Nullable Path keyFile(Shell shell) {
+        var file = shell.environment().getOrDefault("TASKPILOT_API_KEY_FILE", "");
+        var isByValue =
+                !shell.environment().getOrDefault("TASKPILOT_API_KEY", "").isBlank();
+        return keyFile != null || isByValue || file.isEmpty() ? keyFile : Path.of(file);
+    }
+
+    /** What a shell makes the key of, inside double quotes: never the key itself. Empty without one. */
+    String shellKey(Shell shell) {
+        var file = keyFile(shell);
+        return file != null ? "$(cat '" + file + "')" : key(shell) != null ? "$TASKPILOT_API_KEY" : "";
     }
 
     /** A command against the same server from another terminal, {@code %s} standing for what it is to do. */
     String again(Shell shell) {
         var where = server == null ? config.again() : " --server " + server;
-        return shell.commandName() + " %s" + where.replace("%", "%%");
+        var key = keyFile == null ? "" : " --api-key-file " + keyFile;
+        return shell.commandName() + " %s" + (where + key).replace("%", "%%");
     }
 }

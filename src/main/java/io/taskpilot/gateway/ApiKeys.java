@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.taskpilot.config.Secret;
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class ApiKeys {
     private static final Pattern KEY = Pattern.compile("tp_([a-z0-9]{8})_([A-Za-z0-9_-]{43})");
     private static final Pattern ID = Pattern.compile("[\\w.@-]{1,64}");
+    private static final Pattern ROLE = Pattern.compile("\\*|[a-z][a-z0-9_-]{0,62}"); // approvals.roles names no other
     private static final Pattern PREFIX = Pattern.compile("[a-z0-9]{8}");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
     private static final Set<String> FIELDS = Set.of("id", "tenant", "prefix", "hash", "scopes", "roles");
@@ -95,7 +97,7 @@ public final class ApiKeys {
             var tenant = in.textOr("tenant", ID, "1..64 of letters, digits and . _ @ -", Caller.DEFAULT_TENANT);
             var prefix = in.text("prefix", PREFIX, "8 of a-z and 0-9");
             var hash = in.text("hash", HASH, "64 of 0-9 and a-f; taskpilot keys hash makes one");
-            var caller = new Caller(id, tenant, in.words("roles"), scopes(in), true);
+            var caller = new Caller(id, tenant, roles(in), scopes(in), true);
             in.refuseOthers();
             if (!id.isEmpty() && !ids.add(id)) {
                 in.mistake("id: " + id + " (expected: not used before)");
@@ -136,14 +138,32 @@ public final class ApiKeys {
                 .build();
         try {
             return mapper.readValue(yaml, Object.class) instanceof List<?> list ? list : notAList();
+        } catch (MismatchedInputException e) {
+            throw new IllegalArgumentException(
+                    "empty (expected: a YAML list of keys; taskpilot keys hash makes an entry)");
         } catch (JsonProcessingException e) {
-            var at = e.getLocation();
-            throw new IllegalArgumentException("keys: not YAML at line " + (at == null ? 1 : at.getLineNr()), e);
+            throw new IllegalArgumentException(syntax(e));
         }
     }
 
+    /** The parser's own message quotes lines of the file; the place and the problem are enough. */
+    private static String syntax(JsonProcessingException e) {
+        var at = e.getLocation();
+        var problem = e.getOriginalMessage().lines().findFirst().orElse("");
+        return "not YAML at line %d (%s)".formatted(at == null ? 1 : at.getLineNr(), problem);
+    }
+
     private static List<?> notAList() {
-        throw new IllegalArgumentException("keys: not a list (expected: a YAML list of keys)");
+        throw new IllegalArgumentException("not a list (expected: a YAML list of keys)");
+    }
+
+    /** One that nobody could ask for would open nothing, and say so nowhere. */
+    private static List<String> roles(Item in) {
+        var roles = in.words("roles");
+        if (!roles.stream().allMatch(role -> ROLE.matcher(role).matches())) {
+            in.mistake("roles: malformed (expected: names of a-z, 0-9, - and _, 1..63 long, a letter first)");
+        }
+        return roles;
     }
 
     private static Set<Scope> scopes(Item in) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CliTest {
@@ -54,6 +55,34 @@ class CliTest {
                 .anyMatch(line -> line.startsWith("  http.host: '0.0.0.0' (expected: a loopback address"));
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'' | empty (expected: a YAML list of keys; taskpilot keys hash makes an entry)",
+                "'- {id: x, roles: [' | not YAML at line 1 (while parsing a flow node)",
+                "'a: b' | not a list (expected: a YAML list of keys)",
+            })
+    void aWrongKeysFileIsNamedWithItsMistake(String content, String mistake) throws IOException {
+        var file = dir.resolve("keys.yaml");
+        Files.writeString(file, content);
+        command.environment.put("TASKPILOT_AUTH_MODE", "keys");
+        command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
+        command.environment.put("TASKPILOT_AUTH_KEYS_FILE", file.toString());
+        command.start = config -> {
+            Server.start(config);
+            throw new AssertionError("started");
+        };
+
+        var end = command.run("serve");
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err()).isEqualTo("""
+                        taskpilot: the configuration has a mistake:
+                          auth.keysFile: %s: %s
+                        """.formatted(file, mistake));
+    }
+
     @Test
     void aServerThatCannotStartSaysWhyInOneLine() {
         command.start = config -> {
@@ -84,8 +113,36 @@ class CliTest {
     void wrongUsageIsTwo(String line) {
         var end = command.run(line.isEmpty() ? new String[0] : line.split(" "));
 
-        assertThat(end.code()).isEqualTo(line.startsWith("approve") ? 1 : 2);
+        assertThat(end.code()).isEqualTo(2);
         assertThat(end.err()).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            quoteCharacter = '"',
+            delimiter = '|',
+            value = {
+                "bogus | Unmatched argument at index 0: 'bogus' | taskpilot",
+                "approvls | Unmatched argument at index 0: 'approvls', did you mean approvals? | taskpilot",
+                "run --timout=5m x | Unknown option: '--timout=5m', did you mean --timeout? | taskpilot run",
+                "decisions --server 127.0.0.1:80 | Invalid value for option '--server': '127.0.0.1:80' "
+                        + "(expected: a URL such as http://127.0.0.1:8000) | taskpilot decisions",
+            })
+    void wrongUsageIsToldInTwoLines(String line, String reason, String command) {
+        var end = this.command.run(line.split(" "));
+
+        assertThat(end).isEqualTo(new CommandRun.End(2, "", reason(reason, command)));
+    }
+
+    @Test
+    void aGroupOfCommandsShowsWhatItHasAndThenWhatIsMissing() {
+        assertThat(command.run("keys").err())
+                .startsWith("Usage: taskpilot keys")
+                .endsWith(reason("Missing required subcommand", "taskpilot keys"));
+    }
+
+    private static String reason(String reason, String command) {
+        return "taskpilot: %s\n  %s --help tells more\n".formatted(reason, command);
     }
 
     @ParameterizedTest
@@ -153,6 +210,24 @@ class CliTest {
                 .isEqualTo(2);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"hash", "create --key-file key"})
+    void aWrongKeyIsToldByItsOptions(String how) {
+        command.environment.put("TASKPILOT_AUTH_SECRET", SECRET);
+        command.environment.put(
+                "TASKPILOT_AUTH_KEYS_FILE", dir.resolve("keys.yaml").toString());
+
+        var end = command.run(("keys " + how + " --id % --scope all --role Boss").split(" "));
+
+        assertThat(end.code()).isEqualTo(2);
+        assertThat(end.err().lines())
+                .hasSize(3)
+                .anyMatch(line -> line.startsWith("--role: malformed (expected: names of a-z"))
+                .anyMatch(line -> line.startsWith("taskpilot: --id: malformed"))
+                .anyMatch(line -> line.startsWith("--scope: all (expected: "));
+        assertThat(dir.resolve("keys.yaml")).doesNotExist();
+    }
+
     @Test
     void keysHashNeedsTheServersSecret() {
         var end = command.run("keys", "hash");
@@ -196,14 +271,31 @@ class CliTest {
             command.environment.put("TASKPILOT_SERVER", server.url().toString());
 
             assertThat(command.run("approvals").out()).isEqualTo("""
-                            approval  expires               rule            would run
-                            apr_1     2026-11-23T13:00:00Z  sensitive_high  create_task {"title":"x"}
+                            approval  expires               kind       rule            call
+                            apr_1     2026-11-23T13:00:00Z  tool_call  sensitive_high  create_task {"title":"x"}
                             """);
             assertThat(command.run("approvals", "apr_1").out())
                     .contains("tool:              create_task\n")
                     .contains("  title:")
                     .doesNotContain("answered");
             assertThat(server.seen.get(0).path()).isEqualTo("/v1/approvals?status=pending&limit=200");
+        }
+    }
+
+    @Test
+    void answeredApprovalsShowTheAnswer() {
+        var answered = APPROVAL.replace(
+                "\"answered\": null",
+                "\"answered\": {\"answer\": \"edit\", \"by\": \"ops\","
+                        + " \"reason\": \"shorter\", \"at\": \"2026-11-23T12:00:00.5Z\"}");
+        try (var server = new FakeServer(List.of())
+                .answering("/v1/approvals", 200, "{\"items\": [" + answered + "], \"next_cursor\": null}")) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("approvals", "--status", "answered").out()).isEqualTo("""
+                            approval  at                    answer  by   reason   asked about
+                            apr_1     2026-11-23T12:00:00Z  edit    ops  shorter  create_task {"title":"x"}
+                            """);
         }
     }
 
@@ -281,6 +373,35 @@ class CliTest {
             command.run("decisions", "--server", server.url().toString(), "--run", "run_1", "--result", "deny");
 
             assertThat(server.seen.get(0).path()).isEqualTo("/v1/decisions?run_id=run_1&result=deny&limit=50");
+        }
+    }
+
+    @Test
+    void aMistakeThatTheServerFindsIsWrongUsageOfTheOption() {
+        var problem = """
+                {"type": "/problems/caller-invalid", "detail": "#run_id: x (expected: run_ and a UUID)",
+                 "errors": [{"pointer": "#run_id", "detail": "x (expected: run_ and a UUID)"}]}
+                """;
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions", 400, problem)) {
+            var end = command.run("decisions", "--server", server.url().toString(), "--run", "x");
+
+            assertThat(end)
+                    .isEqualTo(new CommandRun.End(
+                            2, "", "taskpilot: --run: x (expected: run_ and a UUID) (400 caller-invalid)\n"));
+        }
+    }
+
+    @Test
+    void aPageOfDecisionsSaysWhereTheNextIs() {
+        var page = "{\"items\": [{\"run_id\": \"run_1\"}], \"next_cursor\": \"abc\"}";
+        try (var server = new FakeServer(List.of()).answering("/v1/decisions", 200, page)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("decisions").err()).isEqualTo("there are more: the same with --cursor abc\n");
+            assertThat(command.run("decisions", "--json").err()).isEmpty();
+            server.answering("/v1/decisions", 200, "{\"items\": [], \"next_cursor\": null}");
+            assertThat(command.run("decisions", "--cursor", "abc").err()).isEmpty();
+            assertThat(server.seen.get(2).path()).isEqualTo("/v1/decisions?cursor=abc&limit=50");
         }
     }
 

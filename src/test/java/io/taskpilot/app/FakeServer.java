@@ -18,13 +18,14 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
 
 /** A server on a real socket that plays one run from a script. */
 final class FakeServer implements AutoCloseable {
     /** What a client sent. */
     record Seen(String method, String path, Map<String, String> headers, String body) {}
 
-    private record Answer(int status, String body) {}
+    private record Answer(int status, String body, @Nullable String type) {}
 
     final List<Seen> seen = new CopyOnWriteArrayList<>();
     private final Map<String, Answer> answers = new ConcurrentHashMap<>();
@@ -50,8 +51,14 @@ final class FakeServer implements AutoCloseable {
         return URI.create("http://127.0.0.1:" + server.getAddress().getPort());
     }
 
+    /** In whatever form is asked for. */
     FakeServer answering(String path, int status, String body) {
-        answers.put(path, new Answer(status, body));
+        answers.put(path, new Answer(status, body, null));
+        return this;
+    }
+
+    FakeServer answering(String path, int status, String body, String type) {
+        answers.put(path, new Answer(status, body, type));
         return this;
     }
 
@@ -75,15 +82,17 @@ final class FakeServer implements AutoCloseable {
         seen.add(new Seen(exchange.getRequestMethod(), exchange.getRequestURI().toString(), headers, body));
         var answer = answers.get(path);
         if (answer != null) {
+            var asked = headers.getOrDefault("Accept", "application/json");
+            exchange.getResponseHeaders().add("Content-Type", answer.type() == null ? asked : answer.type());
             send(exchange, answer);
         } else if (path.equals("/v1/runs") || path.endsWith("/events")) {
             stream(exchange, Integer.parseInt(headers.getOrDefault("Last-event-id", "0")));
         } else if (path.equals("/health/live")) {
-            send(exchange, new Answer(200, "{}"));
+            send(exchange, new Answer(200, "{}", null));
         } else {
             send(
                     exchange,
-                    new Answer(404, "{\"type\": \"/problems/caller-not-found\", \"detail\": \"no such thing\"}"));
+                    new Answer(404, "{\"type\": \"/problems/caller-not-found\", \"detail\": \"no such thing\"}", null));
         }
     }
 

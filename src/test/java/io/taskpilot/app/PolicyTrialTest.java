@@ -92,7 +92,7 @@ class PolicyTrialTest {
         assertThat(same.path("replayed").asInt()).isEqualTo(5); // the approved call was decided twice
         assertThat(same.path("flipped").asInt()).isZero();
 
-        var changed = backtest(database, candidate, 1);
+        var changed = backtest(database, candidate, 3);
         assertThat(changed.path("flipped").asInt()).isEqualTo(3);
         var allowed = changed.path("flips").findParents("examples").stream()
                 .filter(flip -> flip.path("was").asText().equals("allow"))
@@ -103,7 +103,7 @@ class PolicyTrialTest {
             assertThat(flip.path("count").asInt()).isEqualTo(1);
             assertThat(flip.path("examples").path(0).path("run_id").asText()).isEqualTo(flips);
         });
-        assertThat(command(1, database, "policy", "backtest", "--policy", candidate.toString()))
+        assertThat(command(3, database, "policy", "backtest", "--policy", candidate.toString()))
                 .contains("3 of 5 decisions since 7d would be others")
                 .contains("allow (create_task) -> deny (create_task_priority)")
                 .contains(flips);
@@ -118,15 +118,17 @@ class PolicyTrialTest {
         String url;
         try (var opa = OpaProcess.start(candidate)) {
             url = opa.url().toString();
-            var named = command(1, database, "policy", "backtest", "--json", "--opa", url);
-            var configured = command(1, database, "policy", "backtest", "--json", "--set", "opa.url=" + url);
+            var named = command(3, database, "policy", "backtest", "--json", "--opa", url);
+            var configured = command(3, database, "policy", "backtest", "--json", "--set", "opa.url=" + url);
 
             assertThat(ApiUser.JSON.readTree(named)).isEqualTo(expected);
             assertThat(ApiUser.JSON.readTree(configured)).isEqualTo(expected);
         }
         assertThat(command(1, database, "policy", "backtest", "--opa", url)).contains("policy gave no verdict");
+        assertThat(command(2, database, "policy", "backtest", "--policy", "nowhere"))
+                .contains("--policy: nowhere");
         assertThat(command(2, database, "policy", "backtest", "--opa", "tcp://opa"))
-                .contains("--opa: not a URL");
+                .contains("'tcp://opa' (expected: a URL such as");
         assertThat(command(2, database, "policy", "backtest")).contains("--policy: missing");
         assertThat(command(2, database, "policy", "backtest", "--opa", url, "--policy", candidate.toString()))
                 .contains("both given");

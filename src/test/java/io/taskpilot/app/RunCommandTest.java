@@ -1,6 +1,8 @@
 package io.taskpilot.app;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.core.joran.spi.JoranException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,6 +14,11 @@ import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.ToolCall;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -115,6 +122,29 @@ class RunCommandTest {
     }
 
     @Test
+    void whatToLookAtNextNamesTheKeyAndDoesNotTellIt() throws IOException {
+        Files.writeString(dir.resolve("key"), "tp_secret");
+        try (var server = new FakeServer(endingWith(RunStatus.SUCCEEDED).events())) {
+            var url = server.url() + "/v1/runs/run_" + Script.RUN;
+            var run = List.of("run", "--server", server.url().toString(), "do it");
+
+            assertThat(command.run(run.toArray(String[]::new)).out())
+                    .contains("curl " + url + "\n")
+                    .doesNotContain("Authorization");
+            command.environment.put("TASKPILOT_API_KEY", "tp_secret");
+            assertThat(command.run(run.toArray(String[]::new)).out())
+                    .contains("curl " + url + " -H \"Authorization: Bearer $TASKPILOT_API_KEY\"\n")
+                    .contains("curl " + url + "/events -H \"Authorization: Bearer $TASKPILOT_API_KEY\" -N -H")
+                    .doesNotContain("tp_secret");
+            assertThat(command.run("run", "--server", server.url().toString(), "--api-key-file", "key", "do it")
+                            .out())
+                    .contains("-H \"Authorization: Bearer $(cat 'key')\"\n")
+                    .contains("--server " + server.url() + " --api-key-file key\n")
+                    .doesNotContain("tp_secret");
+        }
+    }
+
+    @Test
     void forScriptsThereIsALineOfJsonForEachEventAndOneForTheRun() throws IOException {
         var events = endingWith(RunStatus.SUCCEEDED).events();
         try (var server = new FakeServer(events).answering("/v1/runs/run_" + Script.RUN, 200, "{\"id\": \"it\"}")) {
@@ -194,19 +224,21 @@ class RunCommandTest {
     }
 
     @Test
-    void aRefusalIsShownInTheServersWords() {
+    void aRefusalIsShownInTheServersWordsAndNamesWhatWasTyped() {
         var problem = """
-                {"type": "/problems/caller-invalid", "title": "t", "status": 400, "detail": "2 mistakes",
-                 "errors": [{"pointer": "#/input", "detail": "empty"}, {"pointer": "#/timeout_s", "detail": "0 (expected: 1..86400)"}]}
+                {"type": "/problems/caller-invalid", "title": "t", "status": 400, "detail": "3 mistakes",
+                 "errors": [{"pointer": "/input", "detail": "empty"}, {"pointer": "/timeout_s", "detail": "0 (expected: 1..86400)"},
+                            {"pointer": "/else", "detail": "unknown"}]}
                 """;
         try (var server = new FakeServer(List.of()).answering("/v1/runs", 400, problem)) {
             var end = command.run("run", "--server", server.url().toString(), " ");
 
-            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.code()).isEqualTo(2);
             assertThat(end.err()).isEqualTo("""
-                            taskpilot: 2 mistakes (400 caller-invalid)
-                              #/input: empty
-                              #/timeout_s: 0 (expected: 1..86400)
+                            taskpilot: 3 mistakes (400 caller-invalid)
+                              REQUEST: empty
+                              --timeout: 0 (expected: 1..86400)
+                              /else: unknown
                             """);
         }
     }
@@ -224,12 +256,91 @@ class RunCommandTest {
                 .hasLineCount(1);
     }
 
+    @Test
+    void whatDoesNotSpeakHttpIsNoLostRun() throws Exception {
+        try (var greeting = new Talker("SSH-2.0-OpenSSH_9.6\r\n")) {
+            var end = command.run("run", "--server", greeting.url().toString(), "do it");
+
+            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.out()).isEmpty();
+            assertThat(end.err())
+                    .startsWith("taskpilot: " + greeting.url() + " does not answer in HTTP, so nothing was accepted");
+        }
+    }
+
+    /** A server that is being restarted does so too, for a while; and may have taken the run. */
+    @Test
+    void whatTakesConnectionsAndAnswersNoneIsNoLostRun() throws Exception {
+        try (var mute = new Talker("")) {
+            var notes = new ArrayList<String>();
+            var follower = new RunFollower(
+                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofMillis(500));
+
+            assertThatThrownBy(() -> follower.run(Map.of("input", "x"), "k1", event -> false))
+                    .hasMessageStartingWith("no answer from " + mute.url())
+                    .hasMessageContaining("nothing is known to be accepted; with --idempotency-key k1");
+            assertThat(notes).isNotEmpty().allMatch(note -> note.equals(mute.url() + " did not answer, trying again"));
+        }
+    }
+
+    @Test
+    void anotherServersPageIsNoRun() {
+        try (var other = new FakeServer(List.of()).answering("/v1/runs", 200, "<html>", "text/html")) {
+            var end = command.run("run", "--server", other.url().toString(), "do it");
+
+            assertThat(end)
+                    .isEqualTo(new CommandRun.End(
+                            1, "", "taskpilot: " + other.url() + " does not answer as a TaskPilot server does\n"));
+        }
+    }
+
+    /** Says the same to each connection, and hangs up. */
+    private static final class Talker implements AutoCloseable {
+        private final ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        private final String text;
+
+        Talker(String text) throws IOException {
+            this.text = text;
+            new Thread(this::talk, "talker").start();
+        }
+
+        URI url() {
+            return URI.create("http://127.0.0.1:" + socket.getLocalPort());
+        }
+
+        private void talk() {
+            var isOpen = true;
+            while (isOpen) {
+                isOpen = answerOne();
+            }
+        }
+
+        private boolean answerOne() {
+            try (var caller = socket.accept();
+                    var in = caller.getInputStream()) {
+                if (in.read() >= 0) {
+                    caller.getOutputStream().write(text.getBytes(US_ASCII));
+                    caller.shutdownOutput();
+                    in.transferTo(OutputStream.nullOutputStream()); // what is left unread would make a reset
+                }
+                return true;
+            } catch (IOException e) {
+                return !socket.isClosed(); // the caller hung up first, or the test is over
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close(); // which ends the thread
+        }
+    }
+
     @ParameterizedTest
-    @CsvSource({"--timeout,soon", "--timeout,0s", "--server,nowhere", "--bogus,x"})
+    @CsvSource({"--timeout,soon", "--timeout,0s", "--server,nowhere", "--bogus,bogus"})
     void wrongUsageIsTwo(String option, String value) {
         var end = command.run("run", option, value, "do it");
 
-        assertThat(end.code()).isEqualTo(option.equals("--server") ? 1 : 2);
+        assertThat(end.code()).isEqualTo(2);
         assertThat(end.err()).contains(value);
     }
 

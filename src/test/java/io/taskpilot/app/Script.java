@@ -54,7 +54,7 @@ final class Script {
     }
 
     List<String> lines(Terminal terminal) {
-        var timeline = new Timeline(terminal, new RunDisplay.Place("taskpilot %s", API, true));
+        var timeline = new Timeline(terminal, new RunDisplay.Place("taskpilot %s", API, "", true));
         return events.stream().flatMap(event -> timeline.lines(event).stream()).toList();
     }
 

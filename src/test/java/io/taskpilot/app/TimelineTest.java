@@ -48,7 +48,7 @@ class TimelineTest {
     void whileAnAnswerIsWrittenItsEndIsShown() throws Exception {
         var timeline = new Timeline(
                 new Terminal(true, false, true, 60),
-                new RunDisplay.Place("taskpilot %s", URI.create("http://x"), true));
+                new RunDisplay.Place("taskpilot %s", URI.create("http://x"), "", true));
 
         assertThat(timeline.saying(delta(0, "The task\n is"))).isEqualTo("executor writes: The task is");
         assertThat(timeline.saying(delta(12, " there, and you need do nothing more\u001b[2J")))

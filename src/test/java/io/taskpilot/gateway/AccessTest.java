@@ -210,7 +210,7 @@ final class AccessTest {
     @Test
     void everyMistakeInAKeysFileIsReportedAtOnce() {
         var file = """
-                - {id: "a b", prefix: abcdefgh, hash: 12, scopes: [runs:fly], roles: []}
+                - {id: "a b", prefix: abcdefgh, hash: 12, scopes: [runs:fly], roles: [A B]}
                 - {id: x, prefix: abcdefgh, hash: %1$s, scopes: [admin], roles: [a], color: red}
                 - {id: x, prefix: abcdefgh, hash: %1$s, scopes: [admin]}
                 - word
@@ -221,12 +221,19 @@ final class AccessTest {
                 .hasMessageContaining("keys[0].id: malformed")
                 .hasMessageContaining("keys[0].hash: malformed")
                 .hasMessageContaining("keys[0].scopes: runs:fly (expected: runs:write")
+                .hasMessageContaining("keys[0].roles: malformed (expected: names of a-z, 0-9, - and _")
                 .hasMessageContaining("keys[1].color: unknown key")
                 .hasMessageContaining("keys[2].id: x (expected: not used before)")
                 .hasMessageContaining("keys[2].prefix: abcdefgh (expected: not used before)")
                 .hasMessageContaining("keys[2].roles: missing")
                 .hasMessageContaining("keys[3].id: missing");
-        assertThatThrownBy(() -> ApiKeys.parse("keys: {", SECRET)).hasMessageContaining("not YAML");
+        assertThatThrownBy(() -> ApiKeys.parse("# none\n", SECRET))
+                .hasMessageStartingWith("empty (expected: a YAML list");
+        assertThatThrownBy(() -> ApiKeys.parse("- {id: x\n  tp_secret", SECRET))
+                .hasMessageStartingWith("not YAML at line 2 (")
+                .message()
+                .hasLineCount(1)
+                .doesNotContain("tp_secret");
         assertThatThrownBy(() -> ApiKeys.parse("a: b", SECRET)).hasMessageContaining("not a list");
     }
 }
