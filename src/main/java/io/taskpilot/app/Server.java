@@ -380,10 +380,23 @@ public final class Server {
         }
         return configured("", () -> {
             var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
+                    .recover(Server::orAnOpaServer)
                     .await();
             use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
             return new Policies(embedded, asksIngress() ? embedded.withIngress() : embedded);
         });
+    }
+
+    /** Whoever has no module for this server may do without one; nothing else that loads a policy can. */
+    private static Future<WasmPolicyEngine> orAnOpaServer(Throwable cause) {
+        return Future.failedFuture(
+                cause instanceof Failure failure
+                        ? Failure.of(
+                                failure.kind(),
+                                failure.slug(),
+                                failure.detail() + ", or set opa.url to use an OPA server",
+                                failure)
+                        : cause);
     }
 
     private boolean asksIngress() {

@@ -4,6 +4,7 @@ import io.taskpilot.engine.Journal.Reaction;
 import io.taskpilot.engine.Runs.Answer;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Failure.Kind;
+import io.taskpilot.resilience.Failure.Violation;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Roles;
 import io.taskpilot.run.RunEvent;
@@ -23,7 +24,7 @@ final class Approvals {
      *
      * @param mistakes what is wrong with a call's arguments
      */
-    static Reaction answer(UUID approvalId, Answer answer, Function<ToolCall, List<String>> mistakes) {
+    static Reaction answer(UUID approvalId, Answer answer, Function<ToolCall, List<Violation>> mistakes) {
         return (run, now) -> {
             var asked = pending(run, approvalId);
             if (!now.isBefore(asked.expiresAt())) {
@@ -58,9 +59,11 @@ final class Approvals {
         };
     }
 
-    private static void refuse(List<String> mistakes) {
+    private static void refuse(List<Violation> mistakes) {
         if (!mistakes.isEmpty()) {
-            throw Failure.invalid("/arguments", String.join("; ", mistakes));
+            throw Failure.invalid(mistakes.stream()
+                    .map(mistake -> new Violation("/arguments" + mistake.pointer(), mistake.detail()))
+                    .toList());
         }
     }
 

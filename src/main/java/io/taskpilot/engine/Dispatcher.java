@@ -2,6 +2,7 @@ package io.taskpilot.engine;
 
 import io.taskpilot.config.TaskPilotConfig.OnError;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Failure.Violation;
 import io.taskpilot.run.Agent;
 import io.taskpilot.run.Attempt;
 import io.taskpilot.run.CallState;
@@ -42,7 +43,7 @@ public final class Dispatcher {
 
     private final Vertx vertx;
     private final Map<String, Tool> tools;
-    private final Map<String, Function<Map<String, Object>, List<String>>> checks;
+    private final Map<String, Function<Map<String, Object>, List<Violation>>> checks;
     private final PolicyEngine policy;
     private final EngineSettings settings;
     private final Lease lease;
@@ -53,7 +54,7 @@ public final class Dispatcher {
     Dispatcher(
             Vertx vertx,
             List<Tool> tools,
-            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
+            Function<Map<String, Object>, Function<Map<String, Object>, List<Violation>>> argumentCheck,
             PolicyEngine policy,
             EngineSettings settings,
             Lease lease,
@@ -227,7 +228,8 @@ public final class Dispatcher {
         }
         var mistakes = mistakes(asked);
         if (!mistakes.isEmpty()) {
-            return Future.succeededFuture(refused(asked, "invalid arguments: " + String.join("; ", mistakes)));
+            var said = mistakes.stream().map(Violation::text).collect(Collectors.joining("; "));
+            return Future.succeededFuture(refused(asked, "invalid arguments: " + said));
         }
         var left = Duration.between(lease.now(), started.deadline());
         if (left.toMillis() <= 0) {
@@ -273,7 +275,7 @@ public final class Dispatcher {
     }
 
     /** What is wrong with a call's arguments by its tool's schema; nothing for a tool there is not. */
-    List<String> mistakes(ToolCall call) {
+    List<Violation> mistakes(ToolCall call) {
         var check = checks.get(call.tool());
         return check == null ? List.of() : check.apply(call.arguments());
     }

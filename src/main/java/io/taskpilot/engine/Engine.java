@@ -5,6 +5,7 @@ import io.taskpilot.engine.Journal.IdempotencyKey;
 import io.taskpilot.engine.RunReader.ApprovalView;
 import io.taskpilot.engine.RunReader.RunView;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.resilience.Failure.Violation;
 import io.taskpilot.run.ApprovalAnswer;
 import io.taskpilot.run.Problem;
 import io.taskpilot.run.Recorded;
@@ -59,7 +60,7 @@ public final class Engine implements Runs {
             Guardrails guardrails,
             PolicyEngine policy,
             List<Tool> tools,
-            Function<Map<String, Object>, Function<Map<String, Object>, List<String>>> argumentCheck,
+            Function<Map<String, Object>, Function<Map<String, Object>, List<Violation>>> argumentCheck,
             Metrics telemetry,
             Trace trace) {
         this.vertx = vertx;

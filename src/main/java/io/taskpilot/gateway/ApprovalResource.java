@@ -80,7 +80,7 @@ final class ApprovalResource {
         var reason = in.textOr("reason", "", 2_000);
         var result = in.any("result");
         if (!word.isEmpty() && !ANSWERS.contains(word)) {
-            in.mistake("answer", "unknown (expected: one of " + String.join(", ", ANSWERS) + ")");
+            in.mistake("answer", Fields.quoted(word) + " (expected: one of " + String.join(", ", ANSWERS) + ")");
         }
         if (result != null && !word.equals(ApprovalAnswer.MARK_DONE.word())) {
             in.mistake("result", "present (expected: with mark_done only)");

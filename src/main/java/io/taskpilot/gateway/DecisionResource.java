@@ -63,7 +63,10 @@ final class DecisionResource {
         if (form.equals(Accept.JSON)) {
             return page(ctx, filter, in);
         }
-        in.done(); // an export has everything: cursor and limit are unknown to it
+        for (var name : List.of("cursor", "limit")) {
+            in.absent(name, "with application/json only; an export has everything");
+        }
+        in.done();
         return form.equals(Accept.CSV) ? csv(ctx, filter) : ndjson(ctx, filter);
     }
 

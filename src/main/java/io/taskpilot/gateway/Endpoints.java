@@ -194,17 +194,21 @@ final class Endpoints {
         var type = request.getHeader("content-type");
         var length = request.getHeader("content-length");
         var hasBody = request.headers().contains("transfer-encoding") || (length != null && !length.equals("0"));
-        if ((type != null || hasBody) && !isJson(type == null ? "" : type)) {
-            var detail = "Content-Type: " + (type == null ? "missing" : "not JSON") + " (expected: application/json)";
+        var wrong = type == null ? hasBody ? "missing" : null : mistake(type);
+        if (wrong != null) {
+            var detail = "Content-Type: " + wrong + " (expected: application/json, in UTF-8)";
             throw Failure.of(Failure.Kind.UNSUPPORTED, "caller-unsupported-type", detail);
         }
         ctx.next();
     }
 
-    private static boolean isJson(String type) {
+    private static @Nullable String mistake(String type) {
         var parts =
                 type.toLowerCase(Locale.ROOT).replace(" ", "").replace("\"", "").split(";", 3);
-        return parts[0].equals(Accept.JSON) && (parts.length == 1 || parts[1].equals("charset=utf-8"));
+        if (!parts[0].equals(Accept.JSON)) {
+            return "not JSON";
+        }
+        return parts.length == 1 || parts[1].equals("charset=utf-8") ? null : "a parameter that is not charset=utf-8";
     }
 
     /** A body that trickles in holds a connection for so long and no longer. */

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 final class EventResource {
     private static final int PAGE = 200;
 
+    /** The greatest {@code after}, on a socket too: beyond it JavaScript can't tell an integer from the next. */
+    static final long LAST_SEQ = (1L << 53) - 1;
+
     private final Gateway gateway;
 
     EventResource(Gateway gateway) {
@@ -24,7 +27,7 @@ final class EventResource {
         var form = Accept.choose(ctx.request(), Accept.JSON, Accept.SSE);
         var id = Query.id(ctx, "run_", "run");
         var in = Query.fields(ctx);
-        var after = in.integerOr("after", in.integerOr("cursor", 0, 0, Long.MAX_VALUE / 2), 0, Long.MAX_VALUE / 2);
+        var after = in.integerOr("after", in.integerOr("cursor", 0, 0, LAST_SEQ), 0, LAST_SEQ);
         var limit = (int) in.integerOr("limit", 50, 1, PAGE);
         in.done();
         var resumed = form.equals(Accept.SSE) ? lastEventId(ctx) : null;

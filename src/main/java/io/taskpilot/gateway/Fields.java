@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Failure.Violation;
+import io.vertx.core.json.Json;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Fields {
     private static final UUID NO_ID = new UUID(0, 0);
+    private static final int SHOWN = 40;
 
     private final Map<String, ?> values;
     private final boolean ofQuery;
@@ -47,12 +49,29 @@ final class Fields {
         violations.add(new Violation((ofQuery ? "#" : "/") + StrictJson.escape(name), detail));
     }
 
+    /** Refuses a field that is a known one, where it has no meaning. */
+    void absent(String name, String expected) {
+        if (values.containsKey(name) && asks(name)) { // those that are not there stay out of what is expected
+            mistake(name, "present (expected: " + expected + ")");
+        }
+    }
+
     private <T> T mistake(String name, @Nullable Object value, String expected, T harmless) {
-        var shown = ofQuery && value instanceof String text && text.length() <= 64
-                ? "\"" + text + "\""
-                : StrictJson.shown(value);
+        return unexpected(name, ofQuery ? quoted(value) : StrictJson.shown(value), expected, harmless);
+    }
+
+    private <T> T unexpected(String name, String shown, String expected, T harmless) {
         mistake(name, (values.containsKey(name) ? shown : "missing") + " (expected: " + expected + ")");
         return harmless;
+    }
+
+    /** For what is no secret: a short text as it is, of a long one its length. */
+    static String quoted(@Nullable Object value) {
+        if (!(value instanceof String text)) {
+            return StrictJson.shown(value);
+        }
+        var length = text.codePointCount(0, text.length());
+        return length > SHOWN ? length + " characters" : Json.encode(text);
     }
 
     /** A required text. Lengths are in characters (code points). */
@@ -77,11 +96,14 @@ final class Fields {
     }
 
     private String bounded(String name, String text, int longest) {
-        var length = text.codePointCount(0, text.length());
-        if (length > longest) {
-            mistake(name, "%d characters (expected: at most %d)".formatted(length, longest));
+        if (text.codePointCount(0, text.length()) > longest) {
+            mistake(name, tooLong(text, longest));
         }
         return text;
+    }
+
+    private static String tooLong(String text, int longest) {
+        return "%d characters (expected: at most %d)".formatted(text.codePointCount(0, text.length()), longest);
     }
 
     boolean flag(String name) {
@@ -101,7 +123,7 @@ final class Fields {
         var value = values.get(name);
         var number = integer(value);
         if (number == null || number < least || number > most) {
-            return mistake(name, value, least + ".." + most, fallback);
+            return mistake(name, value, "an integer, " + least + ".." + most, fallback);
         }
         return number;
     }
@@ -139,16 +161,22 @@ final class Fields {
         }
         object.forEach((key, item) -> {
             var inner = name + "/" + StrictJson.escape(key);
-            if (key.isEmpty() || key.codePointCount(0, key.length()) > longestKey) {
-                violations.add(new Violation("/" + inner, "a key (expected: 1..%d characters)".formatted(longestKey)));
-            } else if (!(item instanceof String text) || text.codePointCount(0, text.length()) > longestValue) {
-                var expected = " (expected: a string of at most %d characters)".formatted(longestValue);
-                violations.add(new Violation("/" + inner, StrictJson.shown(item) + expected));
+            var keyLength = key.codePointCount(0, key.length());
+            if (keyLength < 1 || keyLength > longestKey) {
+                mistakeIn(inner, "a key of %d characters (expected: 1..%d)".formatted(keyLength, longestKey));
+            } else if (!(item instanceof String text)) {
+                mistakeIn(inner, StrictJson.shown(item) + " (expected: a string)");
+            } else if (text.codePointCount(0, text.length()) > longestValue) {
+                mistakeIn(inner, tooLong(text, longestValue));
             } else {
                 pairs.put(key, text);
             }
         });
         return pairs;
+    }
+
+    private void mistakeIn(String inner, String detail) {
+        violations.add(new Violation("/" + inner, detail));
     }
 
     /** Any JSON value. */
@@ -167,7 +195,7 @@ final class Fields {
         if (value instanceof String text && words.contains(text)) {
             return reader.apply(text);
         }
-        mistake(name, value, "one of " + String.join(", ", words), "");
+        unexpected(name, quoted(value), "one of " + String.join(", ", words), "");
         return null;
     }
 
@@ -181,8 +209,9 @@ final class Fields {
     /** A required id with its prefix, as in {@code run_...}. */
     UUID id(String name, String prefix) {
         asks(name);
-        var id = ids(values.get(name), prefix);
-        return id == null ? mistake(name, values.get(name), prefix + " and a UUID", NO_ID) : id;
+        var value = values.get(name);
+        var id = ids(value, prefix);
+        return id == null ? unexpected(name, quoted(value), prefix + " and a UUID", NO_ID) : id;
     }
 
     @Nullable
@@ -201,7 +230,9 @@ final class Fields {
 
     /** @throws Failure with every mistake, unknown fields included */
     void done() {
-        var known = String.join(", ", asked.stream().sorted().toList());
+        var known = asked.isEmpty() && ofQuery
+                ? "no query"
+                : String.join(", ", asked.stream().sorted().toList());
         values.keySet().stream()
                 .filter(name -> !asked.contains(name))
                 .limit(20)

@@ -29,8 +29,10 @@ final class PageResource {
         links.put("golden_signals", "/v1/golden-signals");
         links.put("openapi", "/openapi.yaml");
         links.put("asyncapi", "/asyncapi.yaml");
-        links.put("health", "/health");
-        links.put("metrics", "/metrics");
+        if (!gateway.http().managementOnly()) {
+            links.put("health", "/health");
+            links.put("metrics", "/metrics");
+        }
         var body = new LinkedHashMap<String, Object>();
         body.put("product", "TaskPilot");
         body.put("version", gateway.version());

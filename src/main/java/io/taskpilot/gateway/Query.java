@@ -47,7 +47,7 @@ final class Query {
         }
         var instant = parse(text);
         if (instant == null || instant.isBefore(FIRST) || instant.isAfter(LAST)) {
-            in.mistake(name, "\"%s\" (expected: a time as in 2026-11-23T09:00:00Z)".formatted(text));
+            in.mistake(name, Fields.quoted(text) + " (expected: a time as in 2026-11-23T09:00:00Z)");
             return null;
         }
         return instant;

@@ -138,7 +138,7 @@ final class SocketOperations {
 
     private Future<Void> subscribe(Fields in, String ref) {
         var id = in.id("run_id", "run_");
-        var after = in.integerOr("after", 0, 0, Long.MAX_VALUE / 2);
+        var after = in.integerOr("after", 0, 0, EventResource.LAST_SEQ);
         in.done();
         requireRoom();
         if (runToSubscription.containsKey(id)) {

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.StorableText;
+import io.vertx.core.json.Json;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,10 +26,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class StrictJson {
     private static final int DEPTH = 32;
+    private static final int DIGITS = 1_000;
+    private static final Pattern TWICE = Pattern.compile("Duplicate field '(.*)'", Pattern.DOTALL);
 
     private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEPTH)
+                            .maxNumberLength(DIGITS)
                             .build())
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .build())
@@ -35,13 +40,13 @@ final class StrictJson {
 
     private StrictJson() {}
 
-    /** @throws Failure {@code caller-bad-json} (400) for what is not JSON, {@code caller-invalid} for no object */
+    /** @throws Failure {@code caller-bad-json} (400) for what is not JSON, {@code caller-invalid} for no object or a huge one */
     static Map<String, Object> object(byte[] utf8) {
         var value = value(text(utf8));
         if (value instanceof Map<?, ?> map) {
             return cleanMap(map, "");
         }
-        throw Failure.invalid("", shown(value) + " (expected: an object)");
+        throw Failure.invalid("", "the body is " + shown(value) + " (expected: an object)");
     }
 
     static boolean isUtf8(byte[] bytes) {
@@ -74,12 +79,30 @@ final class StrictJson {
         try {
             return MAPPER.readValue(text, Object.class);
         } catch (StreamConstraintsException e) {
-            throw bad("nested deeper than %d, or a number or text too long".formatted(DEPTH));
+            throw Failure.invalid("", beyondLimit(e.getOriginalMessage()));
         } catch (JsonProcessingException e) {
             var at = e.getLocation();
             var where = at == null ? "" : " at line %d, column %d".formatted(at.getLineNr(), at.getColumnNr());
-            throw bad("not JSON" + where);
+            var twice = TWICE.matcher(e.getOriginalMessage());
+            throw bad(
+                    twice.matches()
+                            ? "the key %s is given twice%s".formatted(shownKey(twice.group(1)), where)
+                            : "not JSON" + where);
         }
+    }
+
+    /** Jackson has one exception for all limits, and tells which it was in its text alone. */
+    private static String beyondLimit(String message) {
+        if (message.startsWith("Document nesting")) {
+            return "the body is nested too deep (expected: at most %d levels)".formatted(DEPTH);
+        }
+        return message.startsWith("Number")
+                ? "a number in the body is too long (expected: at most %d characters)".formatted(DIGITS)
+                : "a key in the body is too long";
+    }
+
+    private static String shownKey(String key) {
+        return Json.encode(StorableText.cut(key, 100));
     }
 
     private static Failure bad(String detail) {

@@ -111,7 +111,7 @@ public final class OpenAiModel implements ChatModel {
     private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call, Consumer<String> text) {
         var answer = new AnswerBuilder(provider, request, catalog, text);
         var queued = limiter.inFlight() > connections;
-        return new Exchange(vertx, call, answer, new ProviderError(apiKey), queued)
+        return new Exchange(vertx, call, answer, new ProviderError(apiKey, request.model()), queued)
                 .run(() -> client.request(options(call)), body)
                 .recover(cause -> cause instanceof TryFailed failed
                         ? again(number, failed, request, body, call, text)

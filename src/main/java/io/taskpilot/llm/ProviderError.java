@@ -27,9 +27,12 @@ final class ProviderError {
     private static final String NO_QUOTA = "insufficient_quota";
 
     private final @Nullable Secret apiKey;
+    private final String model;
 
-    ProviderError(@Nullable Secret apiKey) {
+    /** @param model that was asked for, as it is configured */
+    ProviderError(@Nullable Secret apiKey, String model) {
         this.apiKey = apiKey;
+        this.model = model;
     }
 
     /** A {@link TryFailed} where another try makes sense: 408, 409, 429 (unless for lack of money) and 5xx. */
@@ -47,6 +50,10 @@ final class ProviderError {
         if (status == 429) {
             var limited = Failure.of(Kind.UPSTREAM, "provider-rate-limited", detail);
             return words.contains(NO_QUOTA) ? limited : new TryFailed(limited, retryAfter);
+        }
+        if (status == 404) {
+            return ModelFailures.declined(detail + ": it does not know the model \"" + model
+                    + "\" (llm.model, or the agent's file), or its URL is wrong (llm.baseUrl)");
         }
         // 409 as in OpenAI's own clients: a lock there that was not free in time.
         if (status == 409 || status >= 500) {

@@ -36,6 +36,7 @@ final class PolicyModule {
     /** What {@code scripts/build-policy} wrote into the module. */
     private record Stamp(String sha256, String revision) {}
 
+    private final Path directory;
     private final WasmModule module;
     private final Function<Instance, Machine> machine;
     private final byte[] data;
@@ -44,13 +45,19 @@ final class PolicyModule {
     private final Map<String, Integer> entrypoints;
 
     private PolicyModule(
-            WasmModule module, Function<Instance, Machine> machine, byte[] data, int maxPages, String revision) {
+            Path directory,
+            WasmModule module,
+            Function<Instance, Machine> machine,
+            byte[] data,
+            int maxPages,
+            String revision) {
+        this.directory = directory;
         this.module = module;
         this.machine = machine;
         this.data = data;
         this.maxPages = maxPages;
         this.revision = revision;
-        entrypoints = check(instantiate());
+        entrypoints = check(directory, instantiate());
     }
 
     /**
@@ -63,21 +70,28 @@ final class PolicyModule {
         var file = directory.resolve(FILE);
         try {
             var module = Parser.parse(Files.readAllBytes(file));
-            var stamp = stamp(module);
+            var stamp = stamp(directory, module);
             var found = PolicySources.digest(directory);
             if (!found.equals(stamp.sha256())) {
-                throw refused("was built from other sources (sha256 %s, found %s)".formatted(stamp.sha256(), found));
+                throw refused(
+                        directory,
+                        "was built from other sources (sha256 %s, found %s)".formatted(stamp.sha256(), found));
             }
             // Functions too large for a JVM method are interpreted: slower, and right.
             var machine = MachineFactoryCompiler.builder(module)
                     .withInterpreterFallback(InterpreterFallback.SILENT)
                     .compile();
-            return new PolicyModule(module, machine, data(directory), maxPages, stamp.revision());
+            return new PolicyModule(directory, module, machine, data(directory), maxPages, stamp.revision());
         } catch (IOException e) {
-            throw refused("can't be read: " + e);
+            throw refused(directory, "can't be read: " + e);
         } catch (ChicoryException | PolicyTrap e) {
-            throw refused("is not a module this engine can run: " + e.getMessage());
+            throw refused(directory, "is not a module this engine can run: " + e.getMessage());
         }
+    }
+
+    /** Where it was loaded from. */
+    Path directory() {
+        return directory;
     }
 
     /** Of the sources it was built from. */
@@ -88,7 +102,7 @@ final class PolicyModule {
     int entrypoint(String name) {
         var number = entrypoints.get(name);
         if (number == null) {
-            throw refused("has no entry point " + name);
+            throw refused(directory, "has no entry point " + name);
         }
         return number;
     }
@@ -102,14 +116,14 @@ final class PolicyModule {
         return new PolicyInstance(module, machine, data, maxPages);
     }
 
-    private static Stamp stamp(WasmModule module) {
+    private static Stamp stamp(Path directory, WasmModule module) {
         if (!(module.customSection(SECTION) instanceof UnknownCustomSection section)) {
-            throw refused("does not say which sources it was built from");
+            throw refused(directory, "does not say which sources it was built from");
         }
         try {
             return JSON.readValue(section.bytes(), Stamp.class);
         } catch (IOException e) {
-            throw refused("has a damaged section '" + SECTION + "'");
+            throw refused(directory, "has a damaged section '" + SECTION + "'");
         }
     }
 
@@ -118,32 +132,36 @@ final class PolicyModule {
         return Files.exists(file) ? Files.readAllBytes(file) : NO_DATA;
     }
 
-    private static Map<String, Integer> check(PolicyInstance instance) {
+    private static Map<String, Integer> check(Path directory, PolicyInstance instance) {
         if (instance.abi() < ONE_CALL_ABI || instance.abi() >= NEXT_ABI) {
-            throw refused("needs OPA's WebAssembly ABI %d.%d (expected: 1.2 or a later 1.x)"
-                    .formatted(instance.abi() / 1000, instance.abi() % 1000));
+            throw refused(
+                    directory,
+                    "needs OPA's WebAssembly ABI %d.%d (expected: 1.2 or a later 1.x)"
+                            .formatted(instance.abi() / 1000, instance.abi() % 1000));
         }
-        var missing = numbered(instance.builtins());
+        var missing = numbered(directory, instance.builtins());
         if (!missing.isEmpty()) {
-            throw refused("needs built-ins that the embedded engine lacks: "
-                    + String.join(", ", new TreeSet<>(missing.keySet())));
+            throw refused(
+                    directory,
+                    "needs built-ins that the embedded engine lacks: "
+                            + String.join(", ", new TreeSet<>(missing.keySet())));
         }
-        return numbered(instance.entrypoints());
+        return numbered(directory, instance.entrypoints());
     }
 
-    private static Map<String, Integer> numbered(String json) {
+    private static Map<String, Integer> numbered(Path directory, String json) {
         try {
             return JSON.readValue(json, NUMBERED);
         } catch (JsonProcessingException e) {
-            throw refused("lists its entry points or built-ins in an unknown form");
+            throw refused(directory, "lists its entry points or built-ins in an unknown form");
         }
     }
 
-    private static Failure refused(String what) {
+    private static Failure refused(Path directory, String what) {
         return Failure.of(
                 Failure.Kind.UNAVAILABLE,
                 PolicyAnswer.UNAVAILABLE,
-                FILE + " of the policy directory " + what
-                        + "; build it again with scripts/build-policy, or set opa.url to use an OPA server");
+                "%s %s; build it again with scripts/build-policy %s"
+                        .formatted(directory.resolve(FILE), what, directory));
     }
 }

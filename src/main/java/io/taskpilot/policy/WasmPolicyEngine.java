@@ -87,8 +87,9 @@ public final class WasmPolicyEngine implements PolicyEngine, IngressPolicy {
             throw Failure.of(
                     Failure.Kind.UNAVAILABLE,
                     PolicyAnswer.UNAVAILABLE,
-                    "policy.wasm of the policy directory has no entry point " + INGRESS
-                            + "; add ingress.rego and build it with scripts/build-policy, or set policy.ingress to none");
+                    "%s/policy.wasm has no entry point %s; add ingress.rego and build it again with"
+                                    .formatted(module.directory(), INGRESS)
+                            + " scripts/build-policy %s, or set policy.ingress to none".formatted(module.directory()));
         }
         return this;
     }

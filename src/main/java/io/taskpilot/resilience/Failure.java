@@ -50,7 +50,12 @@ public final class Failure extends RuntimeException {
      * @param pointer JSON pointer (RFC 6901) into the body; for a parameter, header or path, its name after {@code #}
      * @param detail the value and what was expected
      */
-    public record Violation(String pointer, String detail) {}
+    public record Violation(String pointer, String detail) {
+        /** In a line. Of the whole input, which has an empty pointer, the detail alone. */
+        public String text() {
+            return pointer.isEmpty() ? detail : pointer + ": " + detail;
+        }
+    }
 
     private final Kind kind;
     private final String slug;
@@ -81,9 +86,7 @@ public final class Failure extends RuntimeException {
 
     /** A 400 that names each mistake. */
     public static Failure invalid(List<Violation> violations) {
-        var detail = violations.size() == 1
-                ? violations.get(0).pointer() + ": " + violations.get(0).detail()
-                : violations.size() + " mistakes";
+        var detail = violations.size() == 1 ? violations.get(0).text() : violations.size() + " mistakes";
         return new Failure(Kind.INVALID, "caller-invalid", detail, violations, null, null);
     }
 

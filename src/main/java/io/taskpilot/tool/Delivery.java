@@ -84,7 +84,7 @@ final class Delivery {
         current = attempt;
         return send(attempt, number, destination.url(), 0)
                 .andThen((outcome, cause) -> attempt.end(cause))
-                .recover(cause -> tryAgain(number, cause));
+                .recover(cause -> tryAgain(number, attempt, cause));
     }
 
     private Future<Outcome> send(OpenAttempt attempt, int number, URI url, int redirects) {
@@ -160,7 +160,7 @@ final class Delivery {
         return send(attempt, number, next, redirects + 1);
     }
 
-    private Future<Outcome> tryAgain(int number, Throwable cause) {
+    private Future<Outcome> tryAgain(int number, OpenAttempt attempt, Throwable cause) {
         log.info(
                 "webhook attempt failed request_id={} key={} attempt={} unanswered={} cause={}",
                 call.requestId(),
@@ -172,16 +172,17 @@ final class Delivery {
         var mayRepeat = unanswered == 0 || destination.idempotent();
         var inTime = number < Attempt.MOST && !deadline.hasPassed() && pause < deadline.remainingMillis();
         if (isFinal(cause) || !mayRepeat || !inTime || call.isAborted()) {
-            return Future.succeededFuture(given(cause));
+            return Future.succeededFuture(given(attempt, cause));
         }
         return network.vertx().timer(pause, TimeUnit.MILLISECONDS).compose(unused -> attempt(number + 1));
     }
 
-    private Outcome given(Throwable cause) {
+    private Outcome given(OpenAttempt attempt, Throwable cause) {
         if (cause instanceof Busy) {
             return refused(why(cause));
         }
-        return unanswered > 0 ? unknown(why(cause)) : refused("could not be delivered: " + why(cause));
+        var lack = attempt.lackInWords();
+        return unanswered > 0 ? unknown(lack) : refused("could not be delivered: " + lack);
     }
 
     /** Neither a forbidden address nor a wrong certificate mends itself within a minute. */

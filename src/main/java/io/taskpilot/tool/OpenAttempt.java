@@ -19,6 +19,7 @@ final class OpenAttempt {
     private int redirects;
     private @Nullable Integer status;
     private boolean ended;
+    private @Nullable Lack lack;
 
     /** @param journal gets it when it ends */
     OpenAttempt(Consumer<Attempt> journal) {
@@ -49,23 +50,40 @@ final class OpenAttempt {
 
     /** Ended by its answer if there was one, else by {@code cause}. Only the first end counts. */
     void end(@Nullable Throwable cause) {
-        end(status != null || cause == null ? null : lack(cause));
+        end(status != null || cause == null ? null : lackOf(cause));
     }
 
     void breakOff() {
         end(Lack.BROKEN_OFF);
     }
 
-    private void end(@Nullable Lack lack) {
+    /** Why there is no answer, for the agent and whoever reads the run: where the receiver is stays in the log. */
+    String lackInWords() {
+        return lack == null
+                ? "an error of ours"
+                : switch (lack) {
+                    case LOOKUP -> "the receiver's name could not be resolved";
+                    case FORBIDDEN_ADDRESS -> "the receiver's address is one where webhooks may not go";
+                    case CONNECT -> "the receiver could not be reached";
+                    case TLS -> "TLS failed";
+                    case NOT_SENT -> "there was no time left, or the node was not sure to own the run";
+                    case TIMEOUT -> "the receiver did not answer in time";
+                    case NO_ANSWER -> "the connection ended before the answer did";
+                    case BROKEN_OFF -> "broken off";
+                };
+    }
+
+    private void end(@Nullable Lack why) {
         if (ended) {
             return;
         }
         ended = true;
+        lack = why;
         var ms = (System.nanoTime() - began) / 1_000_000;
-        journal.accept(new Attempt(at, ms, redirects, lack == null ? status : null, lack));
+        journal.accept(new Attempt(at, ms, redirects, why == null ? status : null, why));
     }
 
-    private Lack lack(Throwable failure) {
+    private Lack lackOf(Throwable failure) {
         if (next == Lack.NO_ANSWER) {
             return failure instanceof TimeoutException ? Lack.TIMEOUT : Lack.NO_ANSWER;
         }

@@ -158,10 +158,11 @@ abstract class GovernedRunContract {
     void aPersonEditsACallAndRailsAndPolicySeeWhatThenRuns() throws Exception {
         var run = user.finish("Create a high priority task \"Plan the sensitive audit\"");
 
-        assertThat(edit(run, "{\"title\": 1, \"priority\": \"low\", \"description\": \"\"}")
+        assertThat(edit(run, "{\"title\": 1, \"priority\": \"low\", \"x\": \"\"}")
                         .body())
-                .contains("/arguments")
-                .contains("title");
+                .contains("\"/arguments/title\"")
+                .contains("\"/arguments/description\"", "\"missing\"")
+                .contains("\"/arguments/x\"", "unknown");
         assertThat(edit(run, "{\"title\": \"Plan the audit\", \"priority\": \"low\", \"description\": \"\"}")
                         .statusCode())
                 .isEqualTo(200);

@@ -176,6 +176,12 @@ final class AsyncApiTest {
     // ---- the file itself
 
     @Test
+    void theGreatestAfterIsTheOneOfTheServer() {
+        assertThat(at(SCHEMAS + "SubscribeFrame/properties/after").getLong("maximum"))
+                .isEqualTo(EventResource.LAST_SEQ);
+    }
+
+    @Test
     void everyReferenceLeadsSomewhereAndEverySchemaIsReferred() {
         var refs = new TreeSet<String>();
         for (var node : objects(file)) {

@@ -53,7 +53,7 @@ public final class BadFrames {
         error("not JSON", "hello", "caller-bad-json", null);
         error("two values", "{\"op\": \"ping\", \"id\": \"1\"}{}", "caller-bad-json", null);
         error("a key twice", "{\"op\": \"ping\", \"op\": \"ping\", \"id\": \"1\"}", "caller-bad-json", null);
-        error("deep JSON", "[".repeat(100) + "]".repeat(100), "caller-bad-json", null);
+        error("deep JSON", "[".repeat(100) + "]".repeat(100), "caller-invalid", "");
         error("an array", "[]", "caller-invalid", "");
         error("an empty object", "{}", "caller-invalid", "/op");
         error("no op", "{\"id\": \"1\"}", "caller-invalid", "/op");

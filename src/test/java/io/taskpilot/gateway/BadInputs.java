@@ -55,9 +55,9 @@ public final class BadInputs {
         post("JSON that was cut", "{\"input\": \"go", 400, "caller-bad-json", null);
         post("two values", "{\"input\": \"go\"} {}", 400, "caller-bad-json", null);
         post("a key twice", "{\"input\": \"go\", \"input\": \"stop\"}", 400, "caller-bad-json", null);
-        post("deep JSON", "{\"input\": " + "[".repeat(40) + "]".repeat(40) + "}", 400, "caller-bad-json", null);
-        post("very deep JSON", "[".repeat(400_000), 400, "caller-bad-json", null);
-        post("a number without end", "{\"timeout_s\": " + "1".repeat(5_000) + "}", 400, "caller-bad-json", null);
+        post("deep JSON", "{\"input\": " + "[".repeat(40) + "]".repeat(40) + "}", 400, "caller-invalid", "");
+        post("very deep JSON", "[".repeat(400_000), 400, "caller-invalid", "");
+        post("a number without end", "{\"timeout_s\": " + "1".repeat(5_000) + "}", 400, "caller-invalid", "");
         post("a number out of range", "{\"input\": \"go\", \"timeout_s\": 1e999}", 400, "caller-invalid", "/timeout_s");
         post("NaN", "{\"input\": \"go\", \"timeout_s\": NaN}", 400, "caller-bad-json", null);
         post("an array", "[]", 400, "caller-invalid", "");

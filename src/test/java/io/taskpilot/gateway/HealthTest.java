@@ -54,6 +54,21 @@ final class HealthTest {
     }
 
     @Test
+    void theFirstPageLinksToWhatItsOwnPortServes() throws Exception {
+        for (var managementOnly : new boolean[] {false, true}) {
+            var http = new Http("127.0.0.1", 0, "127.0.0.1", 0, managementOnly, 1_000);
+            try (var server = new TestGateway(Authentication.none(), Duration.ofSeconds(30), http)) {
+                var client = new Client(server.url());
+                for (var link : client.get("/").json().path("links")) {
+                    assertThat(client.get(link.asText()).status())
+                            .as(link.asText())
+                            .isNotEqualTo(404);
+                }
+            }
+        }
+    }
+
+    @Test
     void probesNeverCallOut() throws Exception {
         try (var server = TestGateway.open()) {
             server.runs.outage = Failure.overloaded("overload-journal", "away", Duration.ofSeconds(1));

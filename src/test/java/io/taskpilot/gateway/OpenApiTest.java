@@ -123,6 +123,28 @@ final class OpenApiTest {
         assertThat(mounted(routes.api(server.vertx))).containsExactlyInAnyOrderElementsOf(described);
     }
 
+    /** An integer that a client in JavaScript can send. */
+    @Test
+    void theGreatestAfterIsTheOneOfTheServer() throws Exception {
+        var run =
+                client.post("/v1/runs", "{\"input\": \"go\"}").json().path("id").asText();
+        for (var name : List.of("after", "cursor")) {
+            var most = operation("getRunEvents")
+                    .node()
+                    .get("parameters")
+                    .valueStream()
+                    .filter(parameter -> parameter.path("name").asText().equals(name))
+                    .map(parameter -> parameter.at("/schema/maximum").asLong())
+                    .findFirst()
+                    .orElseThrow();
+
+            var path = "/v1/runs/" + run + "/events?" + name + "=";
+            assertThat(client.get(path + most).status()).isEqualTo(200);
+            assertThat(client.get(path + (most + 1)).body()).contains("(expected: an integer, 0.." + most + ")");
+            assertThat(most).isEqualTo((1L << 53) - 1);
+        }
+    }
+
     @Test
     void whatIsTaggedManagementIsWhatTheManagementPortHas() {
         var routes = new Routes(server.gateway);

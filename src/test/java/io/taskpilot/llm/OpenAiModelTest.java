@@ -356,6 +356,18 @@ class OpenAiModelTest {
         }
     }
 
+    /** In words of ours: the provider's own may quote keys and prompts. */
+    @Test
+    void modelThatTheProviderDoesNotKnowIsNamedWithItsSetting() throws Exception {
+        var body = """
+                {"error": {"message": "model 'secret words' not found", "type": "x", "code": null}}""";
+        try (var provider = WireProvider.start(vertx, raw(404, "application/json", body))) {
+            assertThat(failure(ask(model(provider.baseUrl(), true), call(LONG))).detail())
+                    .isEqualTo("the provider answered HTTP 404 (x): it does not know the model \"gpt-4.1-mini\""
+                            + " (llm.model, or the agent's file), or its URL is wrong (llm.baseUrl)");
+        }
+    }
+
     @Test
     void waitBeyondTheDeadlineIsNotBegun() throws Exception {
         var tomorrow = DateTimeFormatter.RFC_1123_DATE_TIME.format(

@@ -40,7 +40,9 @@ class PolicyModuleTest {
     void changedRegoIsRefusedWithWhatMendsIt() throws IOException {
         Files.writeString(directory.resolve("tool_calls.rego"), "# more\n", StandardOpenOption.APPEND);
 
-        assertRefused("was built from other sources", "scripts/build-policy", "opa.url");
+        assertRefused(
+                directory.resolve("policy.wasm") + " was built from other sources",
+                "scripts/build-policy " + directory);
     }
 
     @Test
@@ -73,7 +75,7 @@ class PolicyModuleTest {
     void aMissingModuleIsRefused() throws IOException {
         Files.delete(directory.resolve("policy.wasm"));
 
-        assertRefused("can't be read", "scripts/build-policy", "opa.url");
+        assertRefused("can't be read", "scripts/build-policy " + directory);
     }
 
     @Test

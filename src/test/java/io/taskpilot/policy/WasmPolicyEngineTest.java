@@ -91,6 +91,7 @@ class WasmPolicyEngineTest {
         assertThatThrownBy(without::withIngress)
                 .isInstanceOf(Failure.class)
                 .hasMessageContaining("ingress.rego")
+                .hasMessageContaining("scripts/build-policy " + directory)
                 .hasMessageContaining("policy.ingress");
         assertUnavailable(() -> without.admit(Map.of(), call()).await(10, SECONDS));
     }

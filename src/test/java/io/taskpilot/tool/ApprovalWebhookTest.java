@@ -62,7 +62,7 @@ class ApprovalWebhookTest {
         assertThatThrownBy(() -> announce("169.254.169.254"))
                 .isInstanceOfSatisfying(
                         Failure.class, failure -> assertThat(failure.slug()).isEqualTo("provider-webhook"))
-                .hasMessageContaining("forbidden address (metadata)");
+                .hasMessageContaining("the receiver's address is one where webhooks may not go");
         assertThat(receiver.received).isEmpty();
     }
 
@@ -71,7 +71,7 @@ class ApprovalWebhookTest {
         receiver.thenRedirect(307, "/again");
 
         assertThatThrownBy(() -> announce("127.0.0.1", "169.254.169.254"))
-                .hasMessageContaining("forbidden address (metadata)");
+                .hasMessageContaining("the receiver's address is one where webhooks may not go");
         assertThat(receiver.received).hasSize(1);
     }
 

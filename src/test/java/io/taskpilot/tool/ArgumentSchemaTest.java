@@ -2,6 +2,7 @@ package io.taskpilot.tool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.resilience.Failure.Violation;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
 import java.util.Map;
@@ -33,25 +34,32 @@ class ArgumentSchemaTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "create_task|{}|: Instance does not have required property",
-                "create_task|{'title':'t','priority':'high'}|: Instance does not have required property \"description\"",
-                "update_task|{'task_id':'ID'}|: Instance does not have at least 2 properties",
+                "create_task|{}|/title: missing",
+                "create_task|{'title':'t','priority':'high'}|/description: missing",
+                "update_task|{'task_id':'ID'}|Instance does not have at least 2 properties",
                 "create_task|{'title':'','priority':'high','description':''}|/title: String is too short",
                 "create_task|{'title':1,'priority':'high','description':''}|/title: Instance type number is invalid",
                 "create_task|{'title':'t','priority':'urgent','description':''}|/priority: Instance does not match any",
                 "create_task|{'title':'t','priority':'low','description':null}|/description: Instance type null",
-                "create_task|{'title':'t','priority':'low','description':'','status':'executed'}|/status: not a known property",
-                "update_task|{'title':'t','priority':'low'}|: Instance does not have required property \"task_id\"",
+                "create_task|{'title':'t','priority':'low','description':'','status':'executed'}|/status: unknown (expected: description, priority, title)",
+                "update_task|{'title':'t','priority':'low'}|/task_id: missing",
                 "update_task|{'task_id':'1','title':'t'}|/task_id: String does not match pattern",
                 "update_task|{'task_id':'ID\\n','title':'t'}|/task_id: String is too long",
                 "list_tasks|{'limit':51}|/limit: 51 is greater than 50",
                 "list_tasks|{'limit':0}|/limit: 0 is less than 1",
                 "list_tasks|{'limit':1.5}|/limit: Instance type number is invalid",
                 "list_tasks|{'status':'gone'}|/status: Instance does not match any",
-                "delete_task|{'all':true}|/all: not a known property"
+                "delete_task|{'all':true}|/all: unknown (expected: task_id)"
             })
     void argumentsThatDoNotFitAreNamedByPlace(String tool, String arguments, String mistake) {
-        assertThat(check(tool, arguments)).anyMatch(line -> line.startsWith(mistake));
+        assertThat(check(tool, arguments)).extracting(Violation::text).anyMatch(line -> line.startsWith(mistake));
+    }
+
+    @Test
+    void eachFieldHasAMistakeOfItsOwn() {
+        assertThat(check("create_task", "{'priority':'urgent','foo':1}"))
+                .extracting(Violation::pointer)
+                .containsExactlyInAnyOrder("/title", "/description", "/priority", "/foo");
     }
 
     @Test
@@ -71,7 +79,7 @@ class ArgumentSchemaTest {
     @Test
     void mistakesDoNotQuoteTexts() {
         assertThat(check("create_task", "{'title':'t','priority':'my-secret','description':''}"))
-                .noneMatch(line -> line.contains("my-secret"));
+                .noneMatch(mistake -> mistake.text().contains("my-secret"));
     }
 
     @Test
@@ -84,7 +92,7 @@ class ArgumentSchemaTest {
         assertThat(schema.encode()).isEqualTo(before);
     }
 
-    private static List<String> check(String tool, String arguments) {
+    private static List<Violation> check(String tool, String arguments) {
         var json = new JsonObject(arguments.replace('\'', '"').replace("ID", ID));
         return new ArgumentSchema(parameters(tool)).check(json.getMap());
     }

@@ -49,6 +49,8 @@ class WebhookTlsTest {
     static Path directory;
 
     private static final String PUBLIC = "93.184.215.14";
+    private static final Outcome FORBIDDEN =
+            new Outcome.Refused("could not be delivered: the receiver's address is one where webhooks may not go");
 
     private final Vertx vertx = Vertx.vertx();
     private final List<String> dialled = new CopyOnWriteArrayList<>();
@@ -97,7 +99,7 @@ class WebhookTlsTest {
         var receiver = receiver();
 
         assertThat(notify("other.example.test", receiver))
-                .isEqualTo(new Outcome.Refused("could not be delivered: Failed to create SSL connection"));
+                .isEqualTo(new Outcome.Refused("could not be delivered: TLS failed"));
         assertThat(receiver.received).isEmpty();
         assertThat(attempts).extracting(Attempt::lack).containsExactly(Attempt.Lack.TLS);
     }
@@ -119,8 +121,7 @@ class WebhookTlsTest {
         var answers = new ConcurrentLinkedQueue<>(List.of(PUBLIC, "127.0.0.1"));
 
         assertThat(notify(strict(receiver), answers, options -> options.setServer(closedPort())))
-                .isEqualTo(new Outcome.Refused(
-                        "could not be delivered: hooks.example.test has a forbidden address (loopback)"));
+                .isEqualTo(FORBIDDEN);
         assertThat(dialled).containsExactly(PUBLIC + ":" + receiver.port());
         assertThat(receiver.received).isEmpty();
     }
@@ -130,9 +131,7 @@ class WebhookTlsTest {
         var receiver = receiver().thenRedirect(307, "/second");
         var answers = new ConcurrentLinkedQueue<>(List.of(PUBLIC, "10.0.0.1"));
 
-        assertThat(notify(strict(receiver), answers, detour(receiver)))
-                .isEqualTo(new Outcome.Refused(
-                        "could not be delivered: hooks.example.test has a forbidden address (private)"));
+        assertThat(notify(strict(receiver), answers, detour(receiver))).isEqualTo(FORBIDDEN);
         assertThat(dialled).hasSize(1);
     }
 

@@ -53,6 +53,8 @@ class WebhookToolTest {
     private static final String KEY = "run_" + RUN + ":call_1";
     private static final byte[] SECRET = "twenty-four bytes or more".getBytes(UTF_8);
     private static final String HOST = "hooks.example.test";
+    private static final Outcome FORBIDDEN =
+            new Outcome.Refused("could not be delivered: the receiver's address is one where webhooks may not go");
 
     private Vertx vertx;
     private Context context;
@@ -311,9 +313,7 @@ class WebhookToolTest {
         resolver = host -> addresses(lookups.getAndIncrement() == 0 ? "127.0.0.1" : "169.254.169.254");
         receiver.thenRedirect(307, "/second");
 
-        assertThat(notify(tool("/")))
-                .isEqualTo(
-                        new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (metadata)"));
+        assertThat(notify(tool("/"))).isEqualTo(FORBIDDEN);
     }
 
     /** Policy allowed one destination, by its name; that one must not choose another. */
@@ -373,8 +373,7 @@ class WebhookToolTest {
         allowPrivate = false;
 
         assertThat(notify(tool(Map.of("ops", webhook("https://" + HOST + ":" + receiver.port(), false)))))
-                .isEqualTo(
-                        new Outcome.Refused("could not be delivered: " + HOST + " has a forbidden address (loopback)"));
+                .isEqualTo(FORBIDDEN);
         assertThat(receiver.connections).hasValue(0);
     }
 
@@ -383,7 +382,7 @@ class WebhookToolTest {
         var webhooks = Map.of("ops", webhook("https://localhost:" + receiver.port(), false));
 
         assertThat(notify(new WebhookTool(vertx, new BlockingIo(vertx), webhooks)))
-                .isEqualTo(new Outcome.Refused("could not be delivered: localhost has a forbidden address (loopback)"));
+                .isEqualTo(FORBIDDEN);
     }
 
     @Test
@@ -431,7 +430,8 @@ class WebhookToolTest {
         timeout = Duration.ofSeconds(1);
         resolver = host -> Future.succeededFuture(List.of());
 
-        assertThat(notify(tool("/"))).isEqualTo(new Outcome.Refused("could not be delivered: " + HOST));
+        assertThat(notify(tool("/")))
+                .isEqualTo(new Outcome.Refused("could not be delivered: the receiver's name could not be resolved"));
     }
 
     @Test
@@ -452,16 +452,15 @@ class WebhookToolTest {
         var webhook = webhook("http://" + HOST + ":" + closedPort(), true);
 
         assertThat(notify(tool(Map.of("ops", webhook))))
-                .isInstanceOfSatisfying(
-                        Outcome.Refused.class,
-                        refused -> assertThat(refused.reason()).startsWith("could not be delivered: "));
+                .isEqualTo(new Outcome.Refused("could not be delivered: the receiver could not be reached"));
     }
 
     @Test
     void requestThatGotNoAnswerIsNotRepeated() throws Exception {
         receiver.thenCut();
 
-        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(notify(tool("/")))
+                .isEqualTo(new Outcome.Unknown("no complete answer: the connection ended before the answer did"));
         assertThat(receiver.received).hasSize(1);
     }
 
@@ -482,7 +481,8 @@ class WebhookToolTest {
         timeout = Duration.ofSeconds(1);
         receiver.thenSilence();
 
-        assertThat(notify(tool("/"))).isInstanceOf(Outcome.Unknown.class);
+        assertThat(notify(tool("/")))
+                .isEqualTo(new Outcome.Unknown("no complete answer: the receiver did not answer in time"));
         assertThat(receiver.received).hasSize(1);
     }
 
