@@ -625,13 +625,10 @@ public final class Server {
         var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
         try {
             var keys = Files.readString(file);
-            return configured("", () -> Authentication.keys(ApiKeys.parse(keys, secret)));
+            return configured(
+                    "auth.keysFile: %s: ".formatted(file), () -> Authentication.keys(ApiKeys.parse(keys, secret)));
         } catch (IOException e) {
             throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
-        } catch (IllegalArgumentException e) {
-            var mistakes = String.valueOf(e.getMessage()).lines();
-            throw new ConfigException(mistakes.map(mistake -> "auth.keysFile: %s: %s".formatted(file, mistake))
-                    .toList());
         }
     }
 
