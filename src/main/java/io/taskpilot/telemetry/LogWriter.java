@@ -21,6 +21,7 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class LogWriter extends UnsynchronizedAppenderBase<ILoggingEvent> {
     private static final int LINES = 16_384;
     private static final int BATCH_BYTES = 8_192;
+    private static final long GATHERING = 10; // milliseconds
     private static final Duration LAST_FLUSH = Duration.ofSeconds(2);
 
     private final Encoder<ILoggingEvent> encoder;
@@ -72,9 +73,11 @@ public final class LogWriter extends UnsynchronizedAppenderBase<ILoggingEvent> {
         try {
             while (true) {
                 queue.take().run();
-                if (queue.isEmpty()) {
-                    writeOut();
+                TimeUnit.MILLISECONDS.sleep(GATHERING); // else each line would wake this thread, and make a write
+                for (var next = queue.poll(); next != null; next = queue.poll()) {
+                    next.run();
                 }
+                writeOut();
             }
         } catch (InterruptedException stopped) {
             writeOut();
