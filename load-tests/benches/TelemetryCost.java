@@ -31,19 +31,23 @@ import java.util.concurrent.atomic.AtomicReference;
  * is read, and is scraped every second, and one that does none of that (its metrics are kept all the same, as they can't
  * be turned off). So many callers each submit a run and wait for its end, again and again, at the one and at the other
  * server in turn, in the same minutes, on databases of their own in one PostgreSQL. All of it is started by this program.
+ * The CPU time is that of the server's process alone.
  *
  * <pre>
  *   mvn -Pquick package
- *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 10 8
+ *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 8
+ *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 8 traces logs
  * </pre>
  *
- * that is 16 callers, 10 s a turn, 8 turns of each; fails when the share that is lost is 10 % or more.
+ * that is 16 callers, 8 s a turn, 8 turns of each after 12 to warm up: a JVM that shares two processors still compiles
+ * after a minute of load, and the one that has more to do compiles longer. The second also has a server that only traces
+ * and one that only logs. Fails when the share that is lost is 10 % or more.
  */
 public final class TelemetryCost {
     private static final Path JAR = Path.of("target/taskpilot.jar");
     private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
     private static final double GOAL = 0.10;
-    private static final int WARM_UPS = 3;
+    private static final int WARM_UPS = 12;
     private static final String BODY = "{\"input\": \"Create a low priority task to water the plants\"}";
 
     private record Server(String name, Process process, URI url, URI management) {}
@@ -57,18 +61,20 @@ public final class TelemetryCost {
         var callers = args.length > 0 ? Integer.parseInt(args[0]) : 16;
         var seconds = args.length > 1 ? Integer.parseInt(args[1]) : 10;
         var turns = args.length > 2 ? Integer.parseInt(args[2]) : 8;
-        System.exit(new TelemetryCost().measure(callers, seconds, turns) ? 0 : 1);
+        var names = new ArrayList<>(List.of("on", "off"));
+        names.addAll(List.of(args).subList(Math.min(3, args.length), args.length));
+        System.exit(new TelemetryCost().measure(names, callers, seconds, turns) ? 0 : 1);
     }
 
-    private boolean measure(int callers, int seconds, int turns) throws Exception {
+    private boolean measure(List<String> names, int callers, int seconds, int turns) throws Exception {
         var directory = Files.createTempDirectory("telemetry-cost");
         var collector = collector();
         var servers = new ArrayList<Server>();
         try (var postgres = LocalPostgres.start(directory.resolve("postgres"))) {
             try {
                 var admin = postgres.address();
-                for (var name : List.of("on", "off")) {
-                    var settings = new TreeMap<>(name.equals("on") ? on(collector) : off());
+                for (var name : names) {
+                    var settings = new TreeMap<>(settings(name, collector));
                     settings.put("TASKPILOT_POSTGRES_URL", database(admin, name));
                     servers.add(start(name, directory.resolve(name), settings));
                 }
@@ -103,21 +109,22 @@ public final class TelemetryCost {
                 .value();
     }
 
-    private static Map<String, String> on(HttpServer collector) {
-        return Map.of(
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                        "http://127.0.0.1:" + collector.getAddress().getPort(),
-                "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
-                "TASKPILOT_LOG_FORMAT", "json");
-    }
-
-    private static Map<String, String> off() {
-        return Map.of(
-                "OTEL_SDK_DISABLED", "true",
-                "LOG_LEVEL", "error",
-                "TASKPILOT_LOG_FORMAT", "json",
-                "TASKPILOT_LOG_ACCESS", "false",
-                "TASKPILOT_LOG_DECISIONS", "false");
+    private static Map<String, String> settings(String name, HttpServer collector) {
+        var settings = new TreeMap<>(Map.of("TASKPILOT_LOG_FORMAT", "json"));
+        if (name.equals("on") || name.equals("traces")) {
+            settings.put(
+                    "OTEL_EXPORTER_OTLP_ENDPOINT",
+                    "http://127.0.0.1:" + collector.getAddress().getPort());
+            settings.put("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        } else {
+            settings.put("OTEL_SDK_DISABLED", "true");
+        }
+        if (name.equals("off") || name.equals("traces")) {
+            settings.put("LOG_LEVEL", "error");
+            settings.put("TASKPILOT_LOG_ACCESS", "false");
+            settings.put("TASKPILOT_LOG_DECISIONS", "false");
+        }
+        return settings;
     }
 
     /** Takes spans and forgets them. */
@@ -185,6 +192,7 @@ public final class TelemetryCost {
 
     private boolean compare(List<Server> servers, int callers, int seconds, int turns) throws Exception {
         var rates = new TreeMap<String, List<Double>>();
+        var costs = new TreeMap<String, List<Double>>();
         for (var turn = -WARM_UPS; turn < turns; turn++) {
             // each begins every other turn, so that neither is always the one that finds the machine warm
             var order = new ArrayList<>(servers);
@@ -194,14 +202,28 @@ public final class TelemetryCost {
                 order.sort(Comparator.comparing(Server::name).reversed());
             }
             for (var server : order) {
-                var rate = rate(server, callers, seconds);
+                var before = cpuMillis(server);
+                var began = System.nanoTime();
+                var runs = runs(server, callers, seconds);
+                var rate = runs / ((System.nanoTime() - began) / 1e9);
+                var cost = (cpuMillis(server) - before) / runs;
                 if (turn >= 0) {
                     rates.computeIfAbsent(server.name(), unused -> new ArrayList<>())
                             .add(rate);
-                    System.out.printf("turn %d: %-3s %.1f runs/s%n", turn + 1, server.name(), rate);
+                    costs.computeIfAbsent(server.name(), unused -> new ArrayList<>())
+                            .add(cost);
+                    System.out.printf(
+                            "turn %d: %-6s %.1f runs/s, %.2f ms of CPU a run%n", turn + 1, server.name(), rate, cost);
                 }
             }
         }
+        rates.forEach((name, each) -> System.out.printf(
+                "| %s | %.1f | %.1f to %.1f | %.2f ms |%n",
+                name,
+                median(each),
+                each.stream().mapToDouble(rate -> rate).min().orElseThrow(),
+                each.stream().mapToDouble(rate -> rate).max().orElseThrow(),
+                median(costs.get(name))));
         var on = median(rates.get("on"));
         var off = median(rates.get("off"));
         var lost = 1 - on / off;
@@ -211,8 +233,12 @@ public final class TelemetryCost {
         return lost < GOAL;
     }
 
-    /** Runs a second that were finished while so many callers kept on asking. */
-    private double rate(Server server, int callers, int seconds) throws Exception {
+    private static double cpuMillis(Server server) {
+        return server.process().info().totalCpuDuration().orElseThrow().toMillis();
+    }
+
+    /** Runs that were finished while so many callers kept on asking. */
+    private long runs(Server server, int callers, int seconds) throws Exception {
         var end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
         var finished = new AtomicLong();
         var failure = new AtomicReference<RuntimeException>();
@@ -230,7 +256,6 @@ public final class TelemetryCost {
             }));
         }
         var scraper = daemon(() -> scrape(server, end));
-        var began = System.nanoTime();
         threads.forEach(Thread::start);
         if (server.name().equals("on")) {
             scraper.start();
@@ -241,7 +266,7 @@ public final class TelemetryCost {
         if (failure.get() != null) {
             throw failure.get();
         }
-        return finished.get() / ((System.nanoTime() - began) / 1e9);
+        return finished.get();
     }
 
     private void finish(Server server) {
