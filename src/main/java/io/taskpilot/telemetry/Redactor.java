@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps secrets out of what is logged: those that the configuration knows, wherever they stand, and whatever has the
@@ -16,27 +17,40 @@ public final class Redactor {
     private static final String MASK = "***";
     private static final int SHORTEST = 5; // what is shorter would be found in every other word
 
-    private static final List<Form> CREDENTIALS = List.of(
+    private static final Pattern CREDENTIALS = Pattern.compile(
             // the scheme of an Authorization header, and what follows it
-            new Form("\\b(?i:(bearer|basic)\\s+)[A-Za-z0-9._~+/=-]{6,}", "$1 " + MASK, "bearer", "basic"),
-            // our own keys, those of model providers and clouds, secrets of webhooks, JSON Web Tokens
-            new Form("\\btp_[a-z0-9]{8}_[A-Za-z0-9_-]+", MASK, "tp_"),
-            new Form("\\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}", MASK, "sk-", "pk-", "rk-"),
-            new Form("\\bAKIA[0-9A-Z]{16}\\b", MASK, "akia"),
-            new Form("\\bwhsec_[A-Za-z0-9+/=]+", MASK, "whsec_"),
-            new Form("\\beyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]*", MASK, "eyj"),
-            // the password in a URL
-            new Form("(?<=://)[^\\s/:@]*:[^\\s/@]+(?=@)", MASK, "://"),
-            // a value that says what it is
-            new Form(
-                    "(?i:(?<=\\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)[\"']?\\s?[=:]\\s?[\"']?))"
-                            + "[^\\s\"'&,;]{4,}",
-                    MASK,
-                    "password",
-                    "passwd",
-                    "secret",
-                    "api",
-                    "token"));
+            "(?i:\\b(bearer|basic)\\s+)[A-Za-z0-9._~+/=-]{6,}"
+                    // our own keys, those of model providers and clouds, secrets of webhooks, JSON Web Tokens
+                    + "|\\btp_[a-z0-9]{8}_[A-Za-z0-9_-]+"
+                    + "|\\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"
+                    + "|\\bAKIA[0-9A-Z]{16}\\b"
+                    + "|\\bwhsec_[A-Za-z0-9+/=]+"
+                    + "|\\beyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]*"
+                    // the password in a URL
+                    + "|(?<=://)[^\\s/:@]*:[^\\s/@]+(?=@)"
+                    // a value that says what it is
+                    + "|(?i:(?<=\\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)[\"']?\\s?[=:]\\s?[\"']?))[^\\s\"'&,;]{4,}");
+
+    /**
+     * In lower case; no text is of one of these forms that has none of them. To look for them takes a hundredth of the
+     * time, and nearly every text has none.
+     */
+    private static final List<String> WORDS = List.of(
+            "bearer",
+            "basic",
+            "tp_",
+            "sk-",
+            "pk-",
+            "rk-",
+            "akia",
+            "whsec_",
+            "eyj",
+            "://",
+            "password",
+            "passwd",
+            "secret",
+            "api",
+            "token");
 
     private static final String END_OF_NAME = ": "; // of what was thrown, before what it says
 
@@ -89,11 +103,11 @@ public final class Redactor {
                 clean = clean.replace(secret, MASK);
             }
         }
-        var lower = clean.toLowerCase(Locale.ROOT);
-        for (var form : CREDENTIALS) {
-            clean = form.hide(clean, lower);
+        if (WORDS.stream().noneMatch(clean.toLowerCase(Locale.ROOT)::contains)) {
+            return clean;
         }
-        return clean;
+        var found = CREDENTIALS.matcher(clean);
+        return found.find() ? found.replaceAll(match -> kept(match.group(1)) + MASK) : clean;
     }
 
     /** The message of something that was thrown; without it when such a one may quote what it was given. */
@@ -109,25 +123,7 @@ public final class Redactor {
         return isTold ? clean(message) : MASK + " (" + state.group(1) + ")";
     }
 
-    /**
-     * What a credential looks like.
-     *
-     * @param words in lower case; where none of them is, nothing is of this form. To look for them first takes a
-     *     hundredth of the time, and nearly every text has none
-     */
-    private record Form(Pattern pattern, String shown, List<String> words) {
-        Form(String pattern, String shown, String... words) {
-            this(Pattern.compile(pattern), shown, List.of(words));
-        }
-
-        String hide(String text, String lower) {
-            for (var word : words) {
-                if (lower.contains(word)) {
-                    var found = pattern.matcher(text);
-                    return found.find() ? found.replaceAll(shown) : text;
-                }
-            }
-            return text;
-        }
+    private static String kept(@Nullable String scheme) {
+        return scheme == null ? "" : scheme + " ";
     }
 }

@@ -32,6 +32,8 @@ class RedactorTest {
                 "Access_Token=letmein accesstoken = letmein | Access_Token=*** accesstoken = ***",
                 "BEARER abcdef0123456789 Basic  dXNlcjpwYXNz | BEARER *** Basic ***",
                 "pk-0123456789abcdef0123 rk-0123456789abcdef0123 | *** ***",
+                "wrong basic password: letmein99 | wrong basic ***: ***",
+                "no bearer access_token: abcdef012345 | no bearer ***: ***",
                 "Bearer tp_ab12cd34_s3cr3t, sk-0123456789abcdef0123: sent | Bearer ***, ***: sent",
             })
     void secretsAreHidden(String text, String shown) {
