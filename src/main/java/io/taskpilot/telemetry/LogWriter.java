@@ -74,14 +74,18 @@ public final class LogWriter extends UnsynchronizedAppenderBase<ILoggingEvent> {
             while (true) {
                 queue.take().run();
                 TimeUnit.MILLISECONDS.sleep(GATHERING); // else each line would wake this thread, and make a write
-                for (var next = queue.poll(); next != null; next = queue.poll()) {
-                    next.run();
-                }
-                writeOut();
+                writeAll();
             }
         } catch (InterruptedException stopped) {
-            writeOut();
+            writeAll();
         }
+    }
+
+    private void writeAll() {
+        for (var next = queue.poll(); next != null; next = queue.poll()) {
+            next.run();
+        }
+        writeOut();
     }
 
     private void write(LogLine line) {
