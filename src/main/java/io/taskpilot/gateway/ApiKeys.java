@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class ApiKeys {
     private static final Pattern KEY = Pattern.compile("tp_([a-z0-9]{8})_([A-Za-z0-9_-]{43})");
     private static final Pattern ID = Pattern.compile("[\\w.@-]{1,64}");
-    private static final Pattern ROLE = Pattern.compile("\\*|[a-z][a-z0-9_-]{0,62}"); // approvals.roles names no other
+    private static final Pattern ROLE = Pattern.compile("\\*|[\\w.@-]{1,64}");
     private static final Pattern PREFIX = Pattern.compile("[a-z0-9]{8}");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
     private static final Set<String> FIELDS = Set.of("id", "tenant", "prefix", "hash", "scopes", "roles");
@@ -157,11 +157,11 @@ public final class ApiKeys {
         throw new IllegalArgumentException("not a list (expected: a YAML list of keys)");
     }
 
-    /** One that nobody could ask for would open nothing, and say so nowhere. */
+    /** One with a space in it, as two in one string, would open nothing, and say so nowhere. */
     private static List<String> roles(Item in) {
         var roles = in.words("roles");
         if (!roles.stream().allMatch(role -> ROLE.matcher(role).matches())) {
-            in.mistake("roles: malformed (expected: names of a-z, 0-9, - and _, 1..63 long, a letter first)");
+            in.mistake("roles: malformed (expected: each 1..64 of letters, digits and . _ @ -, or *)");
         }
         return roles;
     }

@@ -217,12 +217,12 @@ class CliTest {
         command.environment.put(
                 "TASKPILOT_AUTH_KEYS_FILE", dir.resolve("keys.yaml").toString());
 
-        var end = command.run(("keys " + how + " --id % --scope all --role Boss").split(" "));
+        var end = command.run(("keys " + how + " --id % --scope all --role Boss,Clerk").split(" "));
 
         assertThat(end.code()).isEqualTo(2);
         assertThat(end.err().lines())
                 .hasSize(3)
-                .anyMatch(line -> line.startsWith("--role: malformed (expected: names of a-z"))
+                .anyMatch(line -> line.startsWith("--role: malformed (expected: each 1..64"))
                 .anyMatch(line -> line.startsWith("taskpilot: --id: malformed"))
                 .anyMatch(line -> line.startsWith("--scope: all (expected: "));
         assertThat(dir.resolve("keys.yaml")).doesNotExist();

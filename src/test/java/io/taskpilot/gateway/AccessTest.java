@@ -221,7 +221,7 @@ final class AccessTest {
                 .hasMessageContaining("keys[0].id: malformed")
                 .hasMessageContaining("keys[0].hash: malformed")
                 .hasMessageContaining("keys[0].scopes: runs:fly (expected: runs:write")
-                .hasMessageContaining("keys[0].roles: malformed (expected: names of a-z, 0-9, - and _")
+                .hasMessageContaining("keys[0].roles: malformed (expected: each 1..64 of letters")
                 .hasMessageContaining("keys[1].color: unknown key")
                 .hasMessageContaining("keys[2].id: x (expected: not used before)")
                 .hasMessageContaining("keys[2].prefix: abcdefgh (expected: not used before)")
