@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.taskpilot.config.Secret;
 import java.io.IOException;
+import java.net.ProtocolException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -139,9 +140,10 @@ final class ApiClient {
             throws IOException, InterruptedException {
         var answer = http.send(request.header("Accept", type).timeout(ANSWER).build(), BodyHandlers.ofPublisher());
         if (answer.statusCode() == 200) {
-            if (!answer.headers().firstValue("Content-Type").orElse("").startsWith(type)) {
+            var given = answer.headers().firstValue("Content-Type").orElse("");
+            if (!given.startsWith(type)) {
                 answer.body().subscribe(BodySubscribers.discarding());
-                throw new CommandFailure("%s does not answer as a TaskPilot server does".formatted(server));
+                throw new ProtocolException("Content-Type: \"%s\" (expected: %s)".formatted(given, type));
             }
             var lines = new LineStream(LineStream.SILENCE);
             answer.body().subscribe(BodySubscribers.fromLineSubscriber(lines, unused -> null, UTF_8, null));
@@ -218,8 +220,8 @@ final class ApiClient {
 
     private static String mistake(JsonNode error) {
         var pointer = error.path("pointer").asText();
-        return POINTER_TO_OPTION.getOrDefault(pointer, pointer) + ": "
-                + error.path("detail").asText();
+        var detail = error.path("detail").asText();
+        return pointer.isEmpty() ? detail : POINTER_TO_OPTION.getOrDefault(pointer, pointer) + ": " + detail;
     }
 
     private static String slug(String type) {

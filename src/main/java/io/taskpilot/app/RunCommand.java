@@ -137,11 +137,11 @@ final class RunCommand implements Callable<Integer> {
                 ? new RunDisplay.Json(shell.out())
                 : new RunDisplay.Lines(shell.out(), output.terminal(shell), place);
         var follower = new RunFollower(client, display::event, display::live, display::note, PATIENCE);
+        var key = idempotencyKey == null ? UUID.randomUUID().toString() : idempotencyKey;
         var watched = new AtomicBoolean(true);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupt(display, follower, watched), "interrupt"));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> interrupt(display, follower, key, watched), "interrupt"));
         try {
             Predicate<JsonNode> enough = event -> noWait && isParked(event);
-            var key = idempotencyKey == null ? UUID.randomUUID().toString() : idempotencyKey;
             var last = follower.run(request, key, enough);
             var status = RunFollower.status(last).orElse(RunStatus.RUNNING);
             display.finished(client, follower.runId(), status);
@@ -152,8 +152,11 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** Ctrl-C, or a kill: the only ends at which a run is still watched when the process shuts down. */
-    private static void interrupt(RunDisplay display, RunFollower follower, AtomicBoolean watched) {
+    private static void interrupt(RunDisplay display, RunFollower follower, String key, AtomicBoolean watched) {
         if (watched.get()) {
+            if (follower.runId().isEmpty()) {
+                display.note("stopped before an answer came; " + RunFollower.again(key));
+            }
             display.interrupted(follower.runId());
         }
     }

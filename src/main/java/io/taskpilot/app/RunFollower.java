@@ -19,8 +19,8 @@ import java.util.function.Predicate;
 final class RunFollower {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
-    /** With one that takes connections and answers none: a server that is being restarted does not for long. */
-    private static final Duration UNANSWERED = Duration.ofSeconds(10);
+    /** The part of the patience for one that takes connections and answers none: a restarted server soon does. */
+    private static final int UNANSWERED = 6;
 
     private final ApiClient client;
     private final Consumer<JsonNode> sink;
@@ -59,6 +59,7 @@ final class RunFollower {
     JsonNode run(Object request, String idempotencyKey, Predicate<JsonNode> enough) throws InterruptedException {
         var heard = System.nanoTime();
         var pause = FIRST_PAUSE;
+        Long unanswered = null; // since when, without a break
         while (true) {
             var before = seq;
             try {
@@ -66,14 +67,23 @@ final class RunFollower {
                 if (last.isPresent()) {
                     return last.get();
                 }
-            } catch (ConnectException | HttpConnectTimeoutException | ApiClient.Unavailable e) {
+                unanswered = null;
+            } catch (ConnectException | HttpConnectTimeoutException e) {
                 if (!isSent) {
                     throw client.unreachable(e); // it took nothing, so there is nothing to resume
                 }
+                unanswered = null;
+                notes.accept("no server at " + client.server() + ", trying again");
+            } catch (ApiClient.Unavailable e) {
+                if (!isSent) { // and who says so may stand before a server that took it
+                    throw new CommandFailure(client.unreachable(e).getMessage() + "; " + again(idempotencyKey));
+                }
+                unanswered = null;
                 notes.accept("no server at " + client.server() + ", trying again");
             } catch (IOException e) {
+                unanswered = unanswered == null ? (Long) System.nanoTime() : unanswered;
                 if (!isAccepted) {
-                    unanswered(e, heard, idempotencyKey);
+                    unanswered(e, unanswered, idempotencyKey);
                 }
                 notes.accept(
                         (isAccepted ? "the connection was cut after event " + seq : client.server() + " did not answer")
@@ -97,11 +107,11 @@ final class RunFollower {
     /** Fails when what takes the connection can't be, or is not going to be, a server that takes the run. */
     private void unanswered(IOException e, long since, String idempotencyKey) {
         if (e instanceof ProtocolException && !isSent) {
-            throw new CommandFailure("%s does not answer in HTTP, so nothing was accepted (%s)"
+            throw new CommandFailure("%s does not answer as a TaskPilot server does, so nothing was accepted (%s)"
                     .formatted(client.server(), Terminal.clean(String.valueOf(e.getMessage()))));
         }
         isSent = true;
-        if (isOver(since, UNANSWERED) || isOver(since, patience)) {
+        if (isOver(since, patience.dividedBy(UNANSWERED))) {
             throw new CommandFailure(
                     client.unreachable(e).getMessage() + ": nothing is known to be accepted; " + again(idempotencyKey));
         }
@@ -111,7 +121,8 @@ final class RunFollower {
         return System.nanoTime() - since > limit.toNanos();
     }
 
-    private static String again(String idempotencyKey) {
+    /** What is to be typed when it is not known whether the request was taken. */
+    static String again(String idempotencyKey) {
         return "with --idempotency-key " + idempotencyKey + " the same request is not run twice";
     }
 

@@ -103,13 +103,17 @@ final class ServerChoice {
     /** What a shell makes the key of, inside double quotes: never the key itself. Empty without one. */
     String shellKey(Shell shell) {
         var file = keyFile(shell);
-        return file != null ? "$(cat '" + file + "')" : key(shell) != null ? "$TASKPILOT_API_KEY" : "";
+        return file != null ? "$(cat " + quoted(file) + ")" : key(shell) != null ? "$TASKPILOT_API_KEY" : "";
+    }
+
+    private static String quoted(Path file) {
+        return "'" + file.toString().replace("'", "'\\''") + "'";
     }
 
     /** A command against the same server from another terminal, {@code %s} standing for what it is to do. */
     String again(Shell shell) {
         var where = server == null ? config.again() : " --server " + server;
-        var key = keyFile == null ? "" : " --api-key-file " + keyFile;
+        var key = keyFile == null ? "" : " --api-key-file " + quoted(keyFile);
         return shell.commandName() + " %s" + (where + key).replace("%", "%%");
     }
 }

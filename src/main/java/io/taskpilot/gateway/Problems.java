@@ -68,7 +68,9 @@ final class Problems {
             entry("limit-subscriptions", "The socket follows too many runs"),
             entry("archive-unavailable", "The archive of old runs is away; try again"),
             entry("overload-archive", "Too many reads of archived runs are under way"),
-            entry("overload-journal", "The database is away; nothing was accepted"),
+            entry(
+                    "overload-journal",
+                    "The database is away; sent again with its Idempotency-Key, a request is accepted once"),
             entry("overload-decisions", "Too many denials wait to be recorded"),
             entry("overload-queue", "Too many runs wait for a server with room"),
             entry("overload-streams", "This server has no room for another stream"),

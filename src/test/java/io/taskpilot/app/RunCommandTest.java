@@ -139,7 +139,7 @@ class RunCommandTest {
             assertThat(command.run("run", "--server", server.url().toString(), "--api-key-file", "key", "do it")
                             .out())
                     .contains("-H \"Authorization: Bearer $(cat 'key')\"\n")
-                    .contains("--server " + server.url() + " --api-key-file key\n")
+                    .contains("--server " + server.url() + " --api-key-file 'key'\n")
                     .doesNotContain("tp_secret");
         }
     }
@@ -264,7 +264,8 @@ class RunCommandTest {
             assertThat(end.code()).isEqualTo(1);
             assertThat(end.out()).isEmpty();
             assertThat(end.err())
-                    .startsWith("taskpilot: " + greeting.url() + " does not answer in HTTP, so nothing was accepted");
+                    .startsWith("taskpilot: " + greeting.url()
+                            + " does not answer as a TaskPilot server does, so nothing was accepted (");
         }
     }
 
@@ -274,7 +275,7 @@ class RunCommandTest {
         try (var mute = new Talker("")) {
             var notes = new ArrayList<String>();
             var follower = new RunFollower(
-                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofMillis(500));
+                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofSeconds(3));
 
             assertThatThrownBy(() -> follower.run(Map.of("input", "x"), "k1", event -> false))
                     .hasMessageStartingWith("no answer from " + mute.url())
@@ -290,7 +291,11 @@ class RunCommandTest {
 
             assertThat(end)
                     .isEqualTo(new CommandRun.End(
-                            1, "", "taskpilot: " + other.url() + " does not answer as a TaskPilot server does\n"));
+                            1,
+                            "",
+                            "taskpilot: " + other.url()
+                                    + " does not answer as a TaskPilot server does, so nothing was accepted"
+                                    + " (Content-Type: \"text/html\" (expected: text/event-stream))\n"));
         }
     }
 
