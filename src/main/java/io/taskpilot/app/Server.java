@@ -4,7 +4,6 @@ import io.netty.buffer.ByteBufAllocator;
 import io.taskpilot.agent.AgentDefinition;
 import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
-import io.taskpilot.config.Secret;
 import io.taskpilot.config.TaskPilotConfig;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.Role;
@@ -343,21 +342,14 @@ public final class Server {
         engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
         health.optional("redis");
         health.down("redis", "not connected yet");
-        return new NodeSignals(vertx, transport(vertx, redis), metrics.signals(), heard -> {
+        var transport = configured("redis.url: ", () -> new RedisTransport(vertx, redis));
+        return new NodeSignals(vertx, transport, metrics.signals(), heard -> {
             if (heard) {
                 health.up("redis", "answers");
             } else {
                 health.down("redis", "does not answer: nodes find each other's news by polling");
             }
         });
-    }
-
-    private static RedisTransport transport(Vertx vertx, Secret url) {
-        try {
-            return new RedisTransport(vertx, url);
-        } catch (IllegalArgumentException e) {
-            throw new ConfigException(List.of("redis.url: " + e.getMessage()));
-        }
     }
 
     private Vertx vertx(Metrics metrics, Tracing tracing) {
