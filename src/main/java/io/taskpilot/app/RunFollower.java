@@ -29,8 +29,15 @@ final class RunFollower {
     private final Duration patience;
     private volatile String runId = "";
     private long seq;
-    private boolean isSent; // a server may have taken it
-    private boolean isAccepted;
+    private Submission submission = Submission.NOT_SENT;
+
+    /** What is known of the request. */
+    private enum Submission {
+        NOT_SENT,
+        /** A server may have taken it. */
+        SENT,
+        ACCEPTED
+    }
 
     /**
      * @param live is told of text of an answer that is being written, such as comes
@@ -69,24 +76,25 @@ final class RunFollower {
                 }
                 unanswered = null;
             } catch (ConnectException | HttpConnectTimeoutException e) {
-                if (!isSent) {
+                if (submission == Submission.NOT_SENT) {
                     throw client.unreachable(e); // it took nothing, so there is nothing to resume
                 }
                 unanswered = null;
                 notes.accept("no server at " + client.server() + ", trying again");
             } catch (ApiClient.Unavailable e) {
-                if (!isSent) { // and who says so may stand before a server that took it
+                if (submission == Submission.NOT_SENT) { // and who says so may stand before a server that took it
                     throw new CommandFailure(client.unreachable(e).getMessage() + "; " + again(idempotencyKey));
                 }
                 unanswered = null;
                 notes.accept("no server at " + client.server() + ", trying again");
             } catch (IOException e) {
                 unanswered = unanswered == null ? (Long) System.nanoTime() : unanswered;
-                if (!isAccepted) {
+                var isFollowed = submission == Submission.ACCEPTED;
+                if (!isFollowed) {
                     unanswered(e, unanswered, idempotencyKey);
                 }
                 notes.accept(
-                        (isAccepted ? "the connection was cut after event " + seq : client.server() + " did not answer")
+                        (isFollowed ? "the connection was cut after event " + seq : client.server() + " did not answer")
                                 + ", trying again");
             }
             if (seq > before) {
@@ -106,11 +114,11 @@ final class RunFollower {
 
     /** Fails when what takes the connection can't be, or is not going to be, a server that takes the run. */
     private void unanswered(IOException e, long since, String idempotencyKey) {
-        if (e instanceof ProtocolException && !isSent) {
+        if (e instanceof ProtocolException && submission == Submission.NOT_SENT) {
             throw new CommandFailure("%s does not answer as a TaskPilot server does, so nothing was accepted (%s)"
                     .formatted(client.server(), Terminal.clean(String.valueOf(e.getMessage()))));
         }
-        isSent = true;
+        submission = Submission.SENT;
         if (isOver(since, patience.dividedBy(UNANSWERED))) {
             throw new CommandFailure(
                     client.unreachable(e).getMessage() + ": nothing is known to be accepted; " + again(idempotencyKey));
@@ -133,8 +141,7 @@ final class RunFollower {
         if (open.isEmpty()) {
             throw new CommandFailure(runId + " has ended, and its last event was not sent");
         }
-        isSent = true;
-        isAccepted = true;
+        submission = Submission.ACCEPTED;
         try (var stream = open.get()) {
             while (true) {
                 var next = stream.next();

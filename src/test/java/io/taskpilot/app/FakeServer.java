@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
@@ -29,6 +30,7 @@ final class FakeServer implements AutoCloseable {
 
     final List<Seen> seen = new CopyOnWriteArrayList<>();
     private final Map<String, Answer> answers = new ConcurrentHashMap<>();
+    private final Set<String> once = ConcurrentHashMap.newKeySet();
     private final Deque<Integer> cuts = new ArrayDeque<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final HttpServer server;
@@ -62,6 +64,11 @@ final class FakeServer implements AutoCloseable {
         return this;
     }
 
+    FakeServer answeringOnce(String path, int status, String body, String type) {
+        once.add(path);
+        return answering(path, status, body, type);
+    }
+
     /** Connections end after that many events each; those after the last named one are whole. */
     FakeServer cuttingAfter(Integer... counts) {
         cuts.addAll(List.of(counts));
@@ -80,7 +87,7 @@ final class FakeServer implements AutoCloseable {
         exchange.getRequestHeaders().forEach((name, values) -> headers.put(name, values.get(0)));
         var body = new String(exchange.getRequestBody().readAllBytes(), UTF_8);
         seen.add(new Seen(exchange.getRequestMethod(), exchange.getRequestURI().toString(), headers, body));
-        var answer = answers.get(path);
+        var answer = once.remove(path) ? answers.remove(path) : answers.get(path);
         if (answer != null) {
             var asked = headers.getOrDefault("Accept", "application/json");
             exchange.getResponseHeaders().add("Content-Type", answer.type() == null ? asked : answer.type());

@@ -285,6 +285,35 @@ class RunCommandTest {
     }
 
     @Test
+    void whoSaysThatNobodyAnswersMayStandBeforeAServerThatTookTheRun() {
+        var problem = "{\"type\": \"/problems/internal-no-answer\", \"detail\": \"no server answered\"}";
+        try (var proxy = new FakeServer(List.of()).answering("/v1/runs", 502, problem)) {
+            var end = command.run("run", "--server", proxy.url().toString(), "--idempotency-key", "k1", "do it");
+
+            assertThat(end.code()).isEqualTo(1);
+            assertThat(end.err())
+                    .contains("no server answered (502 internal-no-answer")
+                    .endsWith("; with --idempotency-key k1 the same request is not run twice\n");
+        }
+    }
+
+    @Test
+    void anotherServersPageIsNotTheEndOfARunThatIsFollowed() {
+        var path = "/v1/runs/run_" + Script.RUN + "/events";
+        try (var server = new FakeServer(endingWith(RunStatus.SUCCEEDED).events())
+                .cuttingAfter(2)
+                .answeringOnce(path, 200, "<html>back soon", "text/html")) {
+            var end = command.run("run", "--server", server.url().toString(), "do it");
+
+            assertThat(end.code()).isZero();
+            assertThat(server.seen)
+                    .extracting(FakeServer.Seen::path)
+                    .filteredOn(path::equals)
+                    .hasSize(2);
+        }
+    }
+
+    @Test
     void anotherServersPageIsNoRun() {
         try (var other = new FakeServer(List.of()).answering("/v1/runs", 200, "<html>", "text/html")) {
             var end = command.run("run", "--server", other.url().toString(), "do it");
