@@ -35,19 +35,19 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <pre>
  *   mvn -Pquick package
- *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 8
- *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 8 traces logs
+ *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 20
+ *   java -cp target/taskpilot.jar load-tests/benches/TelemetryCost.java 16 8 20 traces logs
  * </pre>
  *
- * that is 16 callers, 8 s a turn, 8 turns of each after 12 to warm up: a JVM that shares two processors still compiles
- * after a minute of load, and the one that has more to do compiles longer. The second also has a server that only traces
- * and one that only logs. Fails when the share that is lost is 10 % or more.
+ * that is 16 callers, 8 s a turn, 20 turns of each after 30 to warm up: a JVM that shares two processors still compiles
+ * after three minutes of load, and the one that has more to do compiles longer. The second also has a server that only
+ * traces and one that only logs. Fails when the share that is lost is 10 % or more.
  */
 public final class TelemetryCost {
     private static final Path JAR = Path.of("target/taskpilot.jar");
     private static final Path JAVA = Path.of(System.getProperty("java.home"), "bin", "java");
     private static final double GOAL = 0.10;
-    private static final int WARM_UPS = 12;
+    private static final int WARM_UPS = 30;
     private static final String BODY = "{\"input\": \"Create a low priority task to water the plants\"}";
 
     private record Server(String name, Process process, URI url, URI management) {}
@@ -171,7 +171,9 @@ public final class TelemetryCost {
                     try {
                         logBytes.addAndGet(drain(process.getInputStream()));
                     } catch (IOException e) {
-                        System.err.println(e); // the server is gone
+                        if (process.isAlive()) { // else its end closed the pipe
+                            System.err.println(e);
+                        }
                     }
                 })
                 .start();
