@@ -1,65 +1,36 @@
 package io.taskpilot.app;
 
 import io.netty.buffer.ByteBufAllocator;
-import io.taskpilot.agent.AgentDefinition;
-import io.taskpilot.agent.ConfiguredAgents;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.config.TaskPilotConfig;
-import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.Role;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.Census;
-import io.taskpilot.engine.ChatModel;
 import io.taskpilot.engine.DecisionLines;
 import io.taskpilot.engine.Engine;
 import io.taskpilot.engine.EngineSettings;
-import io.taskpilot.engine.Guardrails;
-import io.taskpilot.engine.IngressPolicy;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Lease;
-import io.taskpilot.engine.NodeSignals;
-import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.engine.RunMetrics;
-import io.taskpilot.engine.RunReader;
 import io.taskpilot.engine.RunSpans;
 import io.taskpilot.engine.SealCopies;
 import io.taskpilot.engine.Sealer;
-import io.taskpilot.engine.Tool;
 import io.taskpilot.engine.TraceArchive;
-import io.taskpilot.engine.WatchedStore;
 import io.taskpilot.gateway.ApiKeys;
 import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
-import io.taskpilot.gateway.Ingress;
 import io.taskpilot.gateway.Listeners;
-import io.taskpilot.guardrail.EmbeddedGuardrails;
-import io.taskpilot.guardrail.NemoGuardrails;
 import io.taskpilot.journal.Database;
-import io.taskpilot.journal.LocalPostgres;
 import io.taskpilot.journal.Migrations;
-import io.taskpilot.journal.NotifyTransport;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PgCensus;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PgSeals;
-import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.Witness;
-import io.taskpilot.llm.MeteredModel;
-import io.taskpilot.llm.ModelCatalog;
-import io.taskpilot.llm.OfflineModel;
-import io.taskpilot.llm.OpenAiModel;
-import io.taskpilot.llm.WatchedModel;
-import io.taskpilot.objects.FileObjects;
-import io.taskpilot.objects.S3Objects;
-import io.taskpilot.policy.OpaServerEngine;
-import io.taskpilot.policy.ShadowedPolicy;
-import io.taskpilot.policy.WasmPolicyEngine;
-import io.taskpilot.redis.RedisTransport;
 import io.taskpilot.resilience.BlockingIo;
-import io.taskpilot.resilience.Failure;
 import io.taskpilot.telemetry.CurrentSpan;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
@@ -67,28 +38,20 @@ import io.taskpilot.telemetry.Service;
 import io.taskpilot.telemetry.Tracing;
 import io.taskpilot.tool.ApprovalWebhook;
 import io.taskpilot.tool.ArgumentSchema;
-import io.taskpilot.tool.TaskTools;
-import io.taskpilot.tool.WebhookTool;
+import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
-import io.vertx.core.http.HttpClientOptions;
-import io.vertx.core.http.PoolOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -96,11 +59,7 @@ import org.slf4j.LoggerFactory;
 /** The composition root: everything is built here, by hand, in the order it depends on each other. */
 public final class Server {
     private static final Logger log = LoggerFactory.getLogger(Server.class);
-    private static final Duration CLOSE = Duration.ofSeconds(5);
-    private static final String OPENAI = "openai"; // in prices, metrics and journals
-    private static final int OPA_CONNECTIONS = 32;
-    private static final int OPA_WAITING = 4_096;
-    private static final Duration WARM_UP = Duration.ofSeconds(2);
+    private static final Duration CLOSE = Site.CLOSE;
     private static final Duration LAST_WORDS = Duration.ofMillis(100);
     private static final Duration ANNOUNCE_AGAIN = Duration.ofSeconds(90); // longer than a delivery may take
     private static final Duration CENSUS = Duration.ofSeconds(5);
@@ -157,9 +116,11 @@ public final class Server {
                 version.revision(),
                 new CurrentSpan(),
                 config.telemetry().genai());
+        var site = new Site(config, metrics, health, closer, engines);
+        var stores = new Stores(site);
         var tracing = tracing(version, metrics);
         var trace = tracing.root();
-        var address = postgres();
+        var address = stores.postgres();
         Migrations.migrate(address);
 
         ByteBufAllocator.DEFAULT.directBuffer(1).release(); // the first one sets up flight recording: not on a loop
@@ -174,7 +135,7 @@ public final class Server {
         var database = Database.open(vertx, address, config.postgres().poolSize());
         closer.add("database", CLOSE, database::close);
 
-        var signals = signals(vertx, address, metrics);
+        var signals = stores.signals(vertx, address);
         closer.add("signals", CLOSE, signals::close);
         signals.start();
         var decisions = config.decisions();
@@ -196,7 +157,7 @@ public final class Server {
             journal.close();
             return null;
         });
-        var objects = objects(vertx, archiving, metrics);
+        var objects = stores.objects(vertx, archiving);
         var archive = new TraceArchive(objects, archiving, metrics.stores());
         var sole = config.postgres().url() == null;
         var lasting = sole || config.s3().url() != null;
@@ -204,11 +165,13 @@ public final class Server {
         var retention = config.retention();
         var reader = new PgRunReader(database, chainKey, archive, copies, retention.archive());
 
-        var policies = policies(vertx, blocking, metrics);
-        var policy = shadowed(policies.toolCalls(), vertx, metrics);
-        var guardrails = guardrails(vertx, blocking, metrics);
-        var tools = tools(vertx, reader, lookups);
-        var agents = agents(vertx, tools, metrics);
+        var governance = new Governance(site, vertx, blocking);
+        var policies = governance.policies();
+        var policy = governance.shadowed(policies.toolCalls());
+        var guardrails = governance.guardrails();
+        var agentParts = new AgentParts(site, vertx);
+        var tools = agentParts.tools(reader, lookups);
+        var agents = agentParts.agents(tools);
 
         var engine = new Engine(
                 vertx,
@@ -226,36 +189,37 @@ public final class Server {
                 trace);
         announce(vertx, lookups, database, metrics);
         if (config.roles().contains(Role.AGENTS)) {
-            var sealer = new Sealer(
-                    new PgSeals(database, chainKey, copies.storeName()), copies, SEALING, health, metrics.stores());
-            vertx.deployVerticle(sealer)
-                    .onSuccess(id -> closer.add("sealer", CLOSE, () -> vertx.undeploy(id)))
-                    .await();
+            deploy(
+                    vertx,
+                    "sealer",
+                    new Sealer(
+                            new PgSeals(database, chainKey, copies.storeName()),
+                            copies,
+                            SEALING,
+                            health,
+                            metrics.stores()));
             if (!lasting) {
                 log.warn("nothing is dropped from PostgreSQL: traces are files on this node alone (expected: s3.url)");
             }
             var at = config.archive();
             var settings =
                     new Archivist.Settings(at.after(), at.every(), retention.journal(), retention.archive(), lasting);
-            var archivist = new Archivist(new PgRetention(database), reader, archive, settings, metrics.stores());
-            vertx.deployVerticle(archivist)
-                    .onSuccess(id -> closer.add("archivist", CLOSE, () -> vertx.undeploy(id)))
-                    .await();
-            vertx.deployVerticle(new Census(new PgCensus(database), CENSUS, metrics))
-                    .onSuccess(id -> closer.add("census", CLOSE, () -> vertx.undeploy(id)))
-                    .await();
+            deploy(
+                    vertx,
+                    "archivist",
+                    new Archivist(new PgRetention(database), reader, archive, settings, metrics.stores()));
+            deploy(vertx, "census", new Census(new PgCensus(database), CENSUS, metrics));
         }
         var loops = Runtime.getRuntime().availableProcessors();
         closer.add("engine", CLOSE.plus(CLOSE), () -> engine.drain(CLOSE).compose(unused -> engine.stop()));
         engine.start(loops, sole).await();
         var serves = config.roles().contains(Role.GATEWAY);
         if (config.roles().size() == 1) {
-            engines.add("%-11s %s"
-                    .formatted(
-                            "role",
-                            serves
-                                    ? "gateway only: accepts runs, and leaves them to nodes with the role agents"
-                                    : "agents only: drives runs, and answers on the management port alone"));
+            site.say(
+                    "role",
+                    serves
+                            ? "gateway only: accepts runs, and leaves them to nodes with the role agents"
+                            : "agents only: drives runs, and answers on the management port alone");
         }
 
         var gateway = new Gateway(
@@ -263,7 +227,7 @@ public final class Server {
                 config.http(),
                 config.limits(),
                 authentication,
-                ingress(policies.ingress(), journal, metrics),
+                governance.ingress(policies.ingress(), journal),
                 engine,
                 reader,
                 policy,
@@ -294,16 +258,10 @@ public final class Server {
         health.started();
     }
 
-    /** Says at start and in {@code /health} what does a job. */
-    private void use(String job, String engine) {
-        engines.add("%-11s %s".formatted(job, engine));
-        health.up(job, engine);
-    }
-
     private Tracing tracing(Version version, Metrics metrics) {
         var otel = config.telemetry().otel();
         var service = Service.of(version.number(), config.environment(), otel);
-        var tracing = configured("", () -> Tracing.open(otel, service));
+        var tracing = Site.configured("", () -> Tracing.open(otel, service));
         tracing.countLoss(metrics);
         metrics.telemetryDropped("logs", "queue_full", Logging::dropped);
         metrics.telemetryDropped("logs", "not_taken", Logging::unwritten);
@@ -312,44 +270,6 @@ public final class Server {
             return null;
         });
         return tracing;
-    }
-
-    /** The configured database, or the one that lives in the data directory. */
-    private PostgresAddress postgres() throws IOException {
-        var external = config.postgres().url();
-        if (external != null) {
-            var address = PostgresAddress.parse(external);
-            engines.add("%-11s %s".formatted("journal", "PostgreSQL at " + address.host() + ":" + address.port()));
-            return address;
-        }
-        var local = LocalPostgres.start(config.dataDir());
-        closer.add("postgres", () -> {
-            local.close();
-            return null;
-        });
-        engines.add("%-11s %s"
-                .formatted(
-                        "journal", "embedded PostgreSQL in " + config.dataDir().toAbsolutePath()));
-        return local.address();
-    }
-
-    /** Through Redis when there is one, else through the database. Neither has to be there: nodes also poll. */
-    private NodeSignals signals(Vertx vertx, PostgresAddress address, Metrics metrics) {
-        var redis = config.redis().url();
-        if (redis == null) {
-            return new NodeSignals(vertx, new NotifyTransport(vertx, address), metrics.signals(), heard -> {});
-        }
-        engines.add("%-11s %s".formatted("signals", "Redis pub/sub"));
-        health.optional("redis");
-        health.down("redis", "not connected yet");
-        var transport = configured("redis.url: ", () -> new RedisTransport(vertx, redis));
-        return new NodeSignals(vertx, transport, metrics.signals(), heard -> {
-            if (heard) {
-                health.up("redis", "answers");
-            } else {
-                health.down("redis", "does not answer: nodes find each other's news by polling");
-            }
-        });
     }
 
     private Vertx vertx(Metrics metrics, Tracing tracing) {
@@ -361,247 +281,24 @@ public final class Server {
                 .build();
     }
 
-    /** One engine has both; a policy on trial stands beside the first alone. */
-    private record Policies(PolicyEngine toolCalls, IngressPolicy ingress) {}
-
-    private Policies policies(Vertx vertx, BlockingIo blocking, Metrics metrics) {
-        var opa = config.opa().url();
-        if (opa != null) {
-            var server = opa(vertx, opa, metrics);
-            return new Policies(server, server);
-        }
-        return configured("", () -> {
-            var embedded = WasmPolicyEngine.open(config.confDir().resolve("policy"), blocking)
-                    .recover(Server::orAnOpaServer)
-                    .await();
-            use("policy", "embedded (Rego as WebAssembly), revision " + embedded.revision());
-            return new Policies(embedded, asksIngress() ? embedded.withIngress() : embedded);
-        });
-    }
-
-    /** Whoever has no module for this server may do without one; nothing else that loads a policy can. */
-    private static Future<WasmPolicyEngine> orAnOpaServer(Throwable cause) {
-        return Future.failedFuture(
-                cause instanceof Failure failure
-                        ? Failure.of(
-                                failure.kind(),
-                                failure.slug(),
-                                failure.detail() + ", or set opa.url to use an OPA server",
-                                failure)
-                        : cause);
-    }
-
-    private boolean asksIngress() {
-        return config.policy().ingress() == TaskPilotConfig.IngressMode.ENFORCE;
-    }
-
-    private Ingress ingress(IngressPolicy policy, PgJournal journal, Metrics metrics) {
-        if (!asksIngress()) {
-            log.info("scopes alone decide who may call what setting=policy.ingress=none");
-            return Ingress.off();
-        }
-        var chain = journal.ingressChain(metrics.governance()::ingressCommitted);
-        closer.add("ingress-chain", () -> {
-            chain.close();
-            return null;
-        });
-        var keys = config.auth().mode() == TaskPilotConfig.Auth.Mode.KEYS;
-        return Ingress.enforce(policy, chain, keys, config.environment(), metrics.governance());
-    }
-
-    /** The policy itself, or beside it the one on trial. */
-    private PolicyEngine shadowed(PolicyEngine policy, Vertx vertx, Metrics metrics) {
-        var candidate = config.policy().candidate();
-        if (config.policy().mode() != TaskPilotConfig.PolicyMode.SHADOW || candidate == null) {
-            return policy;
-        }
-        var own = new BlockingIo(vertx, "policy-candidate", 1);
-        closer.add("policy-candidate", CLOSE, own::close);
-        var shadowed = configured(
-                "", () -> ShadowedPolicy.open(policy, candidate, own, metrics).await());
-        engines.add("%-11s revision %s, on trial: recorded, decides nothing"
-                .formatted("candidate", shadowed.candidateRevision()));
-        return shadowed;
-    }
-
-    private OpaServerEngine opa(Vertx vertx, URI url, Metrics metrics) {
-        var pool = new PoolOptions().setHttp1MaxSize(OPA_CONNECTIONS).setMaxWaitQueueSize(OPA_WAITING);
-        var http = vertx.createHttpClient(new HttpClientOptions().setMetricsName("opa"), pool);
-        namePool(metrics, url, "opa");
-        var engine = new OpaServerEngine(vertx, http, url, config.policy().timeout(), health, metrics);
-        closer.add("opa", CLOSE, () -> {
-            engine.close();
-            return http.close();
-        });
-        use("opa", "OPA server at " + url.getAuthority());
-        return configured("", () -> {
-            var answer = asksIngress() ? engine.warmUpWithIngress(WARM_UP) : engine.warmUp(WARM_UP);
-            answer.onSuccess(revision -> log.info("policy answers revision={}", revision))
-                    .recover(error -> error instanceof IllegalArgumentException
-                            ? Future.failedFuture(error)
-                            : Future.succeededFuture()) // the engine has logged why, and goes on asking
-                    .await();
-            return engine;
-        });
-    }
-
-    private static void warnOfAllow(String direction, TaskPilotConfig.OnError onError) {
-        if (onError == TaskPilotConfig.OnError.ALLOW) {
-            log.warn("texts that can't be checked go on unchecked setting=guardrails.onError.{}=allow", direction);
-        }
-    }
-
-    private void nameStreaming(Streaming stream) {
-        if (stream.mode() == Streaming.StreamMode.WINDOW) {
-            engines.add(
-                    "%-11s seen while they are written, %d characters behind".formatted("answers", stream.window()));
-        } else if (stream.mode() == Streaming.StreamMode.AUDIT) {
-            engines.add("%-11s seen while they are written, unchecked: not fail-closed".formatted("answers"));
-            log.warn("answers are seen before a rail has judged them: not fail-closed setting=guardrails.stream=audit");
-        }
-    }
-
-    private Guardrails guardrails(Vertx vertx, BlockingIo blocking, Metrics metrics) throws IOException {
-        var onErrors = config.guardrails().onError();
-        warnOfAllow("input", onErrors.input());
-        warnOfAllow("output", onErrors.output());
-        warnOfAllow("toolResult", onErrors.toolResult());
-        nameStreaming(config.guardrails().stream());
-        var directory = config.confDir().resolve("guardrails/taskpilot");
-        var url = config.guardrails().url();
-        if (url == null) {
-            var embedded = rails(directory, blocking);
-            use("guardrails", "embedded (model-free rails only)");
-            return embedded;
-        }
-        var pure = EmbeddedGuardrails.understands(directory);
-        var nemo = new NemoGuardrails(vertx, url, config.guardrails().timeout(), pure, health, metrics);
-        closer.add("guardrails", CLOSE, nemo::close);
-        namePool(metrics, url, "guardrails");
-        use("guardrails", "NeMo Guardrails server at " + url.getAuthority());
-        nemo.start().await();
-        return nemo;
-    }
-
-    private static EmbeddedGuardrails rails(Path directory, BlockingIo blocking) {
-        return configured("", () -> {
-            try {
-                return EmbeddedGuardrails.load(directory, blocking);
-            } catch (IOException e) {
-                throw new IllegalArgumentException("%s can't be read: %s".formatted(directory, e), e);
-            }
-        });
-    }
-
-    private List<Tool> tools(Vertx vertx, RunReader reader, BlockingIo lookups) {
-        var tools = new ArrayList<>(TaskTools.all(reader));
-        var destinations = config.tools().webhooks();
-        if (!destinations.isEmpty()) {
-            var webhooks = configured("", () -> new WebhookTool(vertx, lookups, destinations));
-            closer.add("webhooks", CLOSE, webhooks::close);
-            tools.add(webhooks);
-        }
-        return tools;
-    }
-
-    /** What it says is wrong is a mistake of the configuration, one a line; {@code prefix} is of the keys it names. */
-    private static <T> T configured(String prefix, Supplier<T> part) {
-        try {
-            return part.get();
-        } catch (IllegalArgumentException | Failure e) {
-            throw new ConfigException(String.valueOf(e.getMessage())
-                    .lines()
-                    .map(line -> prefix + line)
-                    .toList());
-        }
-    }
-
     /** Tells people of approvals that wait for them, if it is configured where. */
     private void announce(Vertx vertx, BlockingIo lookups, Database database, Metrics metrics) {
         var webhook = config.approvals().webhook();
         if (webhook == null) {
             return;
         }
-        var sender = configured(
+        var sender = Site.configured(
                 "approvals.webhook.", () -> new ApprovalWebhook(vertx, lookups, webhook, config.decisions()));
         closer.add("approval-webhook", CLOSE, sender::close);
-        var announcer = new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics.approvals());
-        var id = vertx.deployVerticle(announcer).await();
-        closer.add("announcer", CLOSE, () -> vertx.undeploy(id));
+        deploy(
+                vertx,
+                "announcer",
+                new Announcer(new PgAnnouncements(database), sender, ANNOUNCE_AGAIN, metrics.approvals()));
     }
 
-    /** Where traces and copies of seals go. A store that does not answer keeps nobody from starting. */
-    private WatchedStore objects(Vertx vertx, BlockingIo blocking, Metrics metrics) {
-        var url = config.s3().url();
-        if (url == null) {
-            var files = config.dataDir().resolve("objects").toAbsolutePath();
-            use("objects", "files in " + files);
-            return new WatchedStore(
-                    new FileObjects(files, blocking), health, metrics.dependencies(), "files in " + files);
-        }
-        var engine =
-                "S3 at %s, bucket %s".formatted(url.getAuthority(), config.s3().bucket());
-        use("objects", engine);
-        var store = new S3Objects(vertx, blocking, config.s3());
-        closer.add("objects", CLOSE, store::close);
-        return new WatchedStore(store, health, metrics.dependencies(), engine);
-    }
-
-    private ConfiguredAgents agents(Vertx vertx, List<Tool> tools, Metrics metrics) {
-        var problems = new ArrayList<String>();
-        var known = tools.stream().map(tool -> tool.spec().name()).collect(Collectors.toCollection(TreeSet::new));
-        known.add("notify_external_system"); // known without a destination too, but then not offered
-        var catalog = ModelCatalog.load(config.confDir().resolve("models.yaml"), problems);
-        var definitions = AgentDefinition.load(config.confDir().resolve("agents"), known, problems);
-        if (!problems.isEmpty()) {
-            throw new ConfigException(problems);
-        }
-        metrics.nameTools(known);
-        metrics.nameModels(models(definitions.values()));
-        return new ConfiguredAgents(
-                definitions, model(vertx, catalog, metrics), config.llm().model());
-    }
-
-    /** Those that anybody asks for. */
-    private Set<String> models(Collection<AgentDefinition> definitions) {
-        var replaced = config.llm().model();
-        return replaced == null
-                ? definitions.stream().map(AgentDefinition::model).collect(Collectors.toSet())
-                : Set.of(replaced);
-    }
-
-    private ChatModel model(Vertx vertx, ModelCatalog catalog, Metrics metrics) {
-        var llm = config.llm();
-        if (isOffline(llm)) {
-            use("llm", "offline: deterministic, for demos, tests and load tests; it does not think");
-            var offline = new OfflineModel(
-                    vertx, llm.offline().latency(), llm.offline().failureRate(), catalog);
-            return new MeteredModel(offline, OfflineModel.NAME, metrics.models());
-        }
-        var endpoint = llm.baseUrl() == null ? OpenAiModel.DEFAULT_BASE_URL : llm.baseUrl();
-        var engine = "OpenAI-compatible at " + endpoint.getHost();
-        use("llm", engine);
-        namePool(metrics, endpoint, "llm");
-        var settings = new OpenAiModel.Settings(OPENAI, endpoint, llm.apiKey(), llm.concurrency(), true);
-        var model = new OpenAiModel(vertx, settings, catalog, metrics.models());
-        var probed = new OpenAiModel(vertx, settings.alone(), catalog, metrics.models());
-        var watched = new WatchedModel(vertx, model, probed, llm.timeout(), engine, health, metrics);
-        closer.add("llm", CLOSE, () -> {
-            watched.close();
-            return Future.join(model.close(), probed.close()).mapEmpty();
-        });
-        return new MeteredModel(watched, OPENAI, metrics.models());
-    }
-
-    private static boolean isOffline(TaskPilotConfig.Llm llm) {
-        return llm.provider() == null
-                ? llm.apiKey() == null && llm.baseUrl() == null
-                : llm.provider() == TaskPilotConfig.Llm.Provider.OFFLINE;
-    }
-
-    private static void namePool(Metrics metrics, URI server, String name) {
-        var port = server.getPort() >= 0 ? server.getPort() : "https".equals(server.getScheme()) ? 443 : 80;
-        metrics.vertx().namePool(server.getHost(), port, name);
+    private void deploy(Vertx vertx, String name, Deployable verticle) {
+        var id = vertx.deployVerticle(verticle).await();
+        closer.add(name, CLOSE, () -> vertx.undeploy(id));
     }
 
     private Authentication authentication() {
@@ -617,7 +314,7 @@ public final class Server {
         var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
         try {
             var keys = Files.readString(file);
-            return configured(
+            return Site.configured(
                     "auth.keysFile: %s: ".formatted(file), () -> Authentication.keys(ApiKeys.parse(keys, secret)));
         } catch (IOException e) {
             throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
