@@ -41,6 +41,7 @@ final class ApiClient {
             entry("/result", "--result"),
             entry("/arguments", "--arguments"),
             entry("#status", "--status"),
+            entry("#since", "--since"),
             entry("#run_id", "--run"),
             entry("#decision_type", "--type"),
             entry("#result", "--result"),

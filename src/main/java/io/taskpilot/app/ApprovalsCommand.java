@@ -61,7 +61,7 @@ final class ApprovalsCommand implements Callable<Integer> {
         for (var item : items) {
             table.row(
                     item.path("id").asText(),
-                    second(item.path("expires_at")),
+                    Fields.second(item.path("expires_at")),
                     item.path("kind").asText(),
                     item.path("rule").asText(),
                     call(item));
@@ -75,7 +75,7 @@ final class ApprovalsCommand implements Callable<Integer> {
             var answered = item.path("answered");
             table.row(
                     item.path("id").asText(),
-                    second(answered.path("at")),
+                    Fields.second(answered.path("at")),
                     answered.path("answer").asText(),
                     answered.path("by").asText(),
                     answered.path("reason").asText(),
@@ -88,10 +88,6 @@ final class ApprovalsCommand implements Callable<Integer> {
         table.lines(output.terminal(shell)).forEach(shell.out()::println);
     }
 
-    private static String second(JsonNode time) {
-        return time.asText().replaceAll("[.].*", "Z");
-    }
-
     private static String call(JsonNode approval) {
         return approval.path("tool").asText() + " " + approval.path("arguments");
     }
@@ -99,22 +95,8 @@ final class ApprovalsCommand implements Callable<Integer> {
     private void show(JsonNode approval) {
         if (output.json()) {
             shell.out().println(ApiClient.json(approval));
-            return;
-        }
-        approval.forEachEntry((name, value) -> {
-            if (value.isObject()) {
-                shell.out().println(name + ":");
-                value.forEachEntry((inner, it) -> field("  " + inner, it));
-            } else {
-                field(name, value);
-            }
-        });
-    }
-
-    private void field(String name, JsonNode value) {
-        if (!value.isNull()) {
-            var text = value.isTextual() ? value.asText() : value.toString();
-            shell.out().println("%-18s %s".formatted(Terminal.exact(name) + ":", Terminal.exact(text)));
+        } else {
+            Fields.print(approval, shell.out());
         }
     }
 }

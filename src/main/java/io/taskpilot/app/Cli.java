@@ -41,6 +41,8 @@ final class Cli {
         var line = new CommandLine(new Root())
                 .addSubcommand(new ServeCommand(shell, jobs))
                 .addSubcommand(new RunCommand(shell, jobs))
+                .addSubcommand(new RunsCommand(shell))
+                .addSubcommand(new CancelCommand(shell))
                 .addSubcommand(new ApprovalsCommand(shell))
                 .addSubcommand(new AnswerCommand.Approve(shell))
                 .addSubcommand(new AnswerCommand.Reject(shell))

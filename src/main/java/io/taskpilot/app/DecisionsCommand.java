@@ -53,7 +53,7 @@ final class DecisionsCommand implements Callable<Integer> {
         var table = new Table("at", "type", "result", "tool", "rule", "latency", "run", "reason");
         for (var item : answer.path("items")) {
             table.row(
-                    item.path("created_at").asText().replaceAll("[.].*", "Z"),
+                    Fields.second(item.path("created_at")),
                     item.path("decision_type").asText(),
                     item.path("result").asText(),
                     item.path("tool").asText(),

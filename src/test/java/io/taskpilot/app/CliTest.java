@@ -108,7 +108,10 @@ class CliTest {
                 "keys",
                 "keys hash --scope all",
                 "migrate",
-                "approve nope"
+                "approve nope",
+                "runs apr_1",
+                "cancel",
+                "cancel all"
             })
     void wrongUsageIsTwo(String line) {
         var end = command.run(line.isEmpty() ? new String[0] : line.split(" "));
@@ -150,6 +153,8 @@ class CliTest {
             strings = {
                 "serve",
                 "run",
+                "runs",
+                "cancel",
                 "approvals",
                 "approve",
                 "reject",
@@ -279,6 +284,58 @@ class CliTest {
                     .contains("  title:")
                     .doesNotContain("answered");
             assertThat(server.seen.get(0).path()).isEqualTo("/v1/approvals?status=pending&limit=200");
+        }
+    }
+
+    @Test
+    void runsAreListedAndShown() {
+        var run = """
+                {"id": "run_1", "status": "succeeded", "input": "Buy milk", "created_at": "2026-11-23T12:00:00.5Z",
+                 "duration_s": 1.5, "error": null, "usage": {"cost_usd": 0.25}}
+                """;
+        try (var server = new FakeServer(List.of())
+                .answering("/v1/runs", 200, "{\"items\": [" + run + "], \"next_cursor\": \"c\"}")
+                .answering("/v1/runs/run_1", 200, run)) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            var list = command.run("runs", "--status", "succeeded", "--since", "2026-11-23T12:00:00Z");
+
+            assertThat(list).isEqualTo(new CommandRun.End(0, """
+                            run    accepted              status     took     request
+                            run_1  2026-11-23T12:00:00Z  succeeded  1.500 s  Buy milk
+                            """, "there are more: the same with --cursor c\n"));
+            assertThat(server.seen.get(0).path())
+                    .isEqualTo("/v1/runs?status=succeeded&since=2026-11-23T12%3A00%3A00Z&limit=50");
+            assertThat(command.run("runs", "run_1").out())
+                    .contains("status:            succeeded\n", "usage:\n  cost_usd:")
+                    .doesNotContain("error");
+        }
+    }
+
+    @Test
+    void noRunIsNoError() {
+        try (var server = new FakeServer(List.of()).answering("/v1/runs", 200, "{\"items\": []}")) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("runs", "--status", "failed"))
+                    .isEqualTo(new CommandRun.End(0, "", "no run is failed\n"));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'status': 'running', 'finished_at': null} | run_1: running, will be cancelled",
+                "{'status': 'failed', 'finished_at': '2026-11-23T12:00:00Z'} | run_1: failed"
+            },
+            quoteCharacter = '"')
+    void cancelSaysWhatBecomesOfTheRun(String run, String said) {
+        try (var server = new FakeServer(List.of()).answering("/v1/runs/run_1/cancel", 202, run.replace('\'', '"'))) {
+            command.environment.put("TASKPILOT_SERVER", server.url().toString());
+
+            assertThat(command.run("cancel", "run_1")).isEqualTo(new CommandRun.End(0, said + "\n", ""));
+            assertThat(server.seen.get(0).body()).isEqualTo("{}");
         }
     }
 
