@@ -14,6 +14,7 @@ import io.taskpilot.run.RunRequest;
 import io.taskpilot.run.RunState;
 import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.Workflow;
+import io.taskpilot.telemetry.EventLoops;
 import io.taskpilot.telemetry.Metrics;
 import io.taskpilot.telemetry.Trace;
 import io.vertx.core.DeploymentOptions;
@@ -42,6 +43,7 @@ public final class Engine implements Runs {
     private final Strays strays;
     private final EngineSettings settings;
     private final RunMetrics metrics;
+    private final EventLoops eventLoops;
     private final Trace trace;
     private @Nullable String keeperId;
 
@@ -71,6 +73,7 @@ public final class Engine implements Runs {
         this.poll = new SlowPoll(vertx, reader, signals);
         this.lease = lease;
         metrics = new RunMetrics(telemetry);
+        eventLoops = telemetry.loops();
         workflow = new Workflow(settings.workflow());
         var patience = new Patience(vertx);
         var rails = new RailGate(guardrails, settings, patience, metrics);
@@ -96,7 +99,9 @@ public final class Engine implements Runs {
     public Future<Void> start(int loops, boolean sole) {
         return settings.runs() == 0
                 ? admission.start()
-                : vertx.deployVerticle(() -> new AgentVerticle(drivers), new DeploymentOptions().setInstances(loops))
+                : vertx.deployVerticle(
+                                () -> new AgentVerticle(drivers, eventLoops),
+                                new DeploymentOptions().setInstances(loops))
                         .compose(unused -> admission.start())
                         .compose(unused -> vertx.deployVerticle(
                                 new Keeper(journal, signals, drivers, admission, workflow, lease, strays, trace, sole)))

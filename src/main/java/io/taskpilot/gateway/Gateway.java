@@ -148,7 +148,7 @@ public final class Gateway {
         this.version = version;
         this.patience = patience;
         streams = new Streams(metrics, http.maxConnections());
-        loops = new EventLoops(metrics);
+        loops = metrics.loops();
         submissions = new Submissions(this, limits.runsPerKey());
         documents = new Documents();
     }

@@ -8,31 +8,36 @@ import java.util.concurrent.ConcurrentHashMap;
 /** Measures how late timers fire on each event loop, and so whether the loops turn at all. Thread-safe. */
 public final class EventLoops {
     private static final long PERIOD_MILLIS = 100;
-    private static final Duration BLOCKED = Duration.ofSeconds(1);
+    private static final long PERIOD_NANOS = PERIOD_MILLIS * 1_000_000;
+    private static final long BLOCKED_NANOS = 1_000_000_000;
 
     private final LoopMetrics metrics;
     private final Map<Thread, Long> loopToLastTick = new ConcurrentHashMap<>();
 
-    public EventLoops(Metrics metrics) {
-        this.metrics = metrics.loops();
+    EventLoops(LoopMetrics metrics) {
+        this.metrics = metrics;
     }
 
-    /** Begins to sample the caller's loop; ends with the verticle that called. */
+    /** Begins to sample the caller's loop, unless another verticle there does; ends with the verticle that called. */
     public void sample(Vertx vertx) {
         var loop = Thread.currentThread();
-        loopToLastTick.put(loop, System.nanoTime());
-        vertx.setPeriodic(PERIOD_MILLIS, unused -> tick(loop));
+        if (loopToLastTick.putIfAbsent(loop, System.nanoTime()) == null) {
+            vertx.setPeriodic(PERIOD_MILLIS, unused -> tick(loop));
+        }
     }
 
     private void tick(Thread loop) {
         var now = System.nanoTime();
         var before = loopToLastTick.put(loop, now);
         if (before != null) {
-            var late = Duration.ofNanos(Math.max(0, now - before)).minusMillis(PERIOD_MILLIS);
-            metrics.late(late.isNegative() ? Duration.ZERO : late);
-            if (late.compareTo(BLOCKED) > 0) {
-                metrics.blocked();
-            }
+            late(Math.max(0, now - before - PERIOD_NANOS));
+        }
+    }
+
+    void late(long nanos) {
+        metrics.late(Duration.ofNanos(nanos));
+        if (nanos >= BLOCKED_NANOS) {
+            metrics.blocked();
         }
     }
 

@@ -27,7 +27,7 @@ public final class Metrics {
     private final AdmissionMetrics admission;
     private final SignalMetrics signals;
     private final DependencyMetrics dependencies;
-    private final LoopMetrics loops;
+    private final EventLoops loops;
 
     /** Without exemplars, and without the metrics of the GenAI conventions. */
     public Metrics(String version, String revision) {
@@ -53,7 +53,7 @@ public final class Metrics {
         admission = new AdmissionMetrics(meters);
         signals = new SignalMetrics(meters);
         dependencies = new DependencyMetrics(meters);
-        loops = new LoopMetrics(meters);
+        loops = new EventLoops(new LoopMetrics(meters));
         built(version, revision);
     }
 
@@ -138,7 +138,7 @@ public final class Metrics {
         return dependencies;
     }
 
-    LoopMetrics loops() {
+    public EventLoops loops() {
         return loops;
     }
 }

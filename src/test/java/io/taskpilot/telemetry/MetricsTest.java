@@ -87,8 +87,7 @@ final class MetricsTest {
         metrics.dependencies().shown("postgres", () -> true);
         metrics.dependencies().circuit("opa", () -> 2);
         metrics.telemetryDropped("traces", "queue_full", () -> 1);
-        metrics.loops().late(SECOND);
-        metrics.loops().blocked();
+        metrics.loops().late(SECOND.toNanos());
     }
 
     @ParameterizedTest
