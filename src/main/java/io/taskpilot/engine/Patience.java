@@ -5,6 +5,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 
 /** Asks an engine again and again while it has no verdict: {@code onError: wait}. */
@@ -18,30 +19,34 @@ final class Patience {
         this.vertx = vertx;
     }
 
-    /** Gives up, with the last failure, when the call is aborted or its deadline has passed. */
-    <T> Future<T> insist(CallContext call, Supplier<Future<T>> question) {
+    /**
+     * Gives up, with the last failure, when the call is aborted or its deadline has passed.
+     *
+     * @param inVain told of each try that another is to follow, with its nanoseconds
+     */
+    <T> Future<T> insist(CallContext call, Supplier<Future<T>> question, LongConsumer inVain) {
         var answer = Promise.<T>promise();
-        ask(call, question, FIRST_MILLIS, answer);
+        ask(call, question, inVain, FIRST_MILLIS, answer);
         return answer.future();
     }
 
-    private <T> void ask(CallContext call, Supplier<Future<T>> question, long pauseMillis, Promise<T> answer) {
+    private <T> void ask(
+            CallContext call, Supplier<Future<T>> question, LongConsumer inVain, long pauseMillis, Promise<T> answer) {
+        var began = System.nanoTime();
         question.get().onComplete(answer::complete, cause -> {
             if (call.isAborted() || call.deadline().hasPassed() || !(cause instanceof Failure)) {
                 answer.fail(cause);
                 return;
             }
+            inVain.accept(System.nanoTime() - began);
             var jittered = ThreadLocalRandom.current().nextLong(pauseMillis / 2, pauseMillis + 1);
-            vertx.setTimer(jittered, unused -> askAgain(call, question, pauseMillis, answer, cause));
+            vertx.setTimer(jittered, unused -> {
+                if (call.isAborted()) {
+                    answer.fail(cause);
+                } else {
+                    ask(call, question, inVain, Math.min(pauseMillis * 2, LONGEST_MILLIS), answer);
+                }
+            });
         });
-    }
-
-    private <T> void askAgain(
-            CallContext call, Supplier<Future<T>> question, long pauseMillis, Promise<T> answer, Throwable cause) {
-        if (call.isAborted()) {
-            answer.fail(cause);
-        } else {
-            ask(call, question, Math.min(pauseMillis * 2, LONGEST_MILLIS), answer);
-        }
     }
 }

@@ -9,6 +9,7 @@ import io.taskpilot.run.RailPhase;
 import io.taskpilot.run.RunEvent.GuardrailChecked;
 import io.vertx.core.Future;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +33,11 @@ final class RailGate {
         var began = System.nanoTime();
         var sha256 = CanonicalJson.sha256Text(text);
         var onError = settings.onRailError(phase);
-        return ask(onError, call, limited -> guardrails.check(phase, text, limited))
+        return ask(
+                        onError,
+                        call,
+                        limited -> guardrails.check(phase, text, limited),
+                        nanos -> metrics.unchecked(phase, nanos))
                 .transform((said, cause) -> {
                     if (call.isAborted()) {
                         return Future.failedFuture(
@@ -55,7 +60,7 @@ final class RailGate {
      */
     Future<Boolean> mayBeSeen(String part, CallContext call) {
         var onError = settings.onRailError(RailPhase.OUTPUT);
-        return ask(onError, call, limited -> guardrails.checkPart(part, limited))
+        return ask(onError, call, limited -> guardrails.checkPart(part, limited), nanos -> {})
                 .map(said -> said instanceof Guardrails.Verdict.Passed)
                 .recover(cause -> onError == OnError.ALLOW && !call.isAborted()
                         ? Future.succeededFuture(true)
@@ -63,9 +68,12 @@ final class RailGate {
     }
 
     private Future<Guardrails.Verdict> ask(
-            OnError onError, CallContext call, Function<CallContext, Future<Guardrails.Verdict>> question) {
+            OnError onError,
+            CallContext call,
+            Function<CallContext, Future<Guardrails.Verdict>> question,
+            LongConsumer inVain) {
         Supplier<Future<Guardrails.Verdict>> asked = () -> call.within(settings.railTimeout(), question);
-        return onError == OnError.WAIT ? patience.insist(call, asked) : asked.get();
+        return onError == OnError.WAIT ? patience.insist(call, asked, inVain) : asked.get();
     }
 
     private static GuardrailChecked event(

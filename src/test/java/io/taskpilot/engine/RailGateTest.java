@@ -18,6 +18,8 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -34,6 +36,10 @@ final class RailGateTest {
     }
 
     private RailGate gate(OnError onError, Future<Verdict> verdict) {
+        return gate(onError, () -> verdict);
+    }
+
+    private RailGate gate(OnError onError, Supplier<Future<Verdict>> verdict) {
         var settings = new EngineSettings(
                 "test",
                 1,
@@ -45,15 +51,34 @@ final class RailGateTest {
                 new OnErrors(onError, onError, onError),
                 Streaming.BUFFER,
                 new WorkflowSettings(8, false, LONG, List.of("approver")));
-        return new RailGate((phase, text, call) -> verdict, settings, new Patience(vertx), new RunMetrics(metrics));
+        return new RailGate(
+                (phase, text, call) -> verdict.get(), settings, new Patience(vertx), new RunMetrics(metrics));
     }
 
     private static CallContext call() {
         return CallContext.ofRequest("req", Deadline.in(LONG));
     }
 
-    private double checks() {
-        return Scrape.parse(metrics.scrape("text/plain")).sum("taskpilot_guardrail_check_seconds_count");
+    private double checks(String... labels) {
+        return Scrape.parse(metrics.scrape("text/plain")).sum("taskpilot_guardrail_check_seconds_count", labels);
+    }
+
+    /** Else an outage that is waited out is no failure of anything. */
+    @Test
+    void whileItWaitsEachTryWithoutAVerdictCounts() throws Exception {
+        var tries = new AtomicInteger();
+        var gate = gate(
+                OnError.WAIT,
+                () -> tries.incrementAndGet() < 3
+                        ? Future.failedFuture(unavailable)
+                        : Future.succeededFuture(new Verdict.Passed()));
+
+        gate.check(RailPhase.INPUT, null, null, "the request", call()).await(5, SECONDS);
+
+        assertThat(checks("decision_type", "guardrails_input", "outcome", "error"))
+                .isEqualTo(2);
+        assertThat(checks("decision_type", "guardrails_input", "outcome", "allow"))
+                .isEqualTo(1);
     }
 
     /** A few per answer, and quick: the objective would be met by them alone. */
