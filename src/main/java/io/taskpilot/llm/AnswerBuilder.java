@@ -167,9 +167,25 @@ final class AnswerBuilder {
         if (!COMPLETE.contains(finish)) {
             throw ModelFailures.declined("the model stopped for a reason that is not known to mean a whole answer");
         }
+        var made = made();
+        return new Answer(text.toString(), made, usage(made), provider, request.model(), details);
+    }
+
+    /** What an answer that did not become whole has used so far; null when none of it came. */
+    @Nullable
+    Usage spent() {
+        var came = inputTokens >= 0 || outputTokens >= 0 || !text.isEmpty() || !calls.isEmpty();
+        return came ? usage(made()) : null;
+    }
+
+    Details details() {
+        return details;
+    }
+
+    private List<FunctionCall> made() {
         List<FunctionCall> made = new ArrayList<>();
         calls.values().forEach(call -> made.add(new FunctionCall(call.id, call.name, call.arguments.toString())));
-        return new Answer(text.toString(), made, usage(made), provider, request.model(), details);
+        return made;
     }
 
     /** As the provider counted; estimated where it does not count. */

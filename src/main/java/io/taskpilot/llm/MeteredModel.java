@@ -3,6 +3,7 @@ package io.taskpilot.llm;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel;
 import io.taskpilot.resilience.Failure;
+import io.taskpilot.run.Usage;
 import io.taskpilot.telemetry.ModelMetrics;
 import io.taskpilot.telemetry.ModelMetrics.Asked;
 import io.taskpilot.telemetry.ModelMetrics.Used;
@@ -36,16 +37,18 @@ public final class MeteredModel implements ChatModel {
     }
 
     static void answered(ModelMetrics metrics, Request request, Answer answer, long began) {
-        var usage = answer.usage();
-        var details = answer.details();
-        var used = new Used(
+        var used = used(answer.usage(), answer.details());
+        metrics.answered(new Asked(answer.provider(), request.model()), used, since(began));
+    }
+
+    static Used used(Usage usage, Details details) {
+        return new Used(
                 usage.inputTokens(),
                 usage.outputTokens(),
                 details.cacheReadTokens(),
                 details.reasoningTokens(),
                 usage.costUsd(),
                 details.servedBy());
-        metrics.answered(new Asked(answer.provider(), request.model()), used, since(began));
     }
 
     private void failed(Request request, String slug, long began) {

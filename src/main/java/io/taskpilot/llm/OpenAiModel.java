@@ -6,6 +6,7 @@ import io.taskpilot.engine.ChatModel;
 import io.taskpilot.resilience.Limiter;
 import io.taskpilot.resilience.Retry;
 import io.taskpilot.telemetry.ModelMetrics;
+import io.taskpilot.telemetry.ModelMetrics.Asked;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -113,9 +114,18 @@ public final class OpenAiModel implements ChatModel {
         var queued = limiter.inFlight() > connections;
         return new Exchange(vertx, call, answer, new ProviderError(apiKey, request.model()), queued)
                 .run(() -> client.request(options(call)), body)
+                .onFailure(cause -> wasted(request, answer))
                 .recover(cause -> cause instanceof TryFailed failed
                         ? again(number, failed, request, body, call, text)
                         : Future.failedFuture(cause));
+    }
+
+    /** Counts what came of an answer that can't be used. */
+    private void wasted(Request request, AnswerBuilder answer) {
+        var usage = answer.spent();
+        if (usage != null) {
+            metrics.spent(new Asked(provider, request.model()), MeteredModel.used(usage, answer.details()));
+        }
     }
 
     private Future<Answer> again(

@@ -42,15 +42,20 @@ public final class ModelMetrics {
     }
 
     public void answered(Asked asked, Used used, Duration took) {
+        requests.of(asked.provider(), asked.model(), "success").record(took);
+        spent(asked, used);
+        genAi.answered(asked, used, took);
+    }
+
+    /** Adds what an answer used that is of no use: it was cut, filtered, or broken off, and is billed all the same. */
+    public void spent(Asked asked, Used used) {
         var provider = asked.provider();
         var model = asked.model();
-        requests.of(provider, model, "success").record(took);
         tokens.of(provider, model, "input").increment((double) used.input());
         tokens.of(provider, model, "output").increment((double) used.output());
         tokens.of(provider, model, "cache_read").increment((double) used.cacheRead());
         tokens.of(provider, model, "reasoning").increment((double) used.reasoning());
         cost.of(provider, model).increment(used.usd());
-        genAi.answered(asked, used, took);
     }
 
     /**

@@ -25,6 +25,7 @@ import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Retry;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Scrape;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -280,6 +281,26 @@ class OpenAiModelTest {
             assertThat(slug(ask(model(provider.baseUrl(), true), call(LONG)))).isEqualTo(slug);
             assertThat(provider.received()).hasSize(1);
         }
+    }
+
+    /** A model that always runs into its limit is billed for nothing else. */
+    @Test
+    void anAnswerThatIsCutShortIsCountedWithWhatItCost() throws Exception {
+        var cut = """
+                data: {"choices":[{"delta":{"content":"half"},"finish_reason":"length"}]}
+
+                data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}
+
+                data: [DONE]
+
+                """;
+
+        assertThat(slug(true, raw(200, "text/event-stream", cut))).isEqualTo("provider-truncated");
+
+        var scrape = Scrape.parse(metrics.scrape("text/plain"));
+        assertThat(scrape.sum("taskpilot_llm_tokens_total", "type", "input")).isEqualTo(7);
+        assertThat(scrape.sum("taskpilot_llm_tokens_total", "type", "output")).isEqualTo(5);
+        assertThat(scrape.sum("taskpilot_llm_cost_usd_total")).isPositive();
     }
 
     @Test
