@@ -186,6 +186,7 @@ final class SocketOperations {
         var live = new LiveText(
                 delta -> session.offer(frame(subscription.ref, delta)),
                 () -> gateway.metrics().streams().textDropped("websocket"));
+        subscription.begun = after >= run.lastSeq(); // how long the run takes to go on is not the server's doing
         return Tail.open(gateway, vertx, run, after, events, live).compose(tail -> {
             subscription.tail = tail;
             return session.send(ack).onComplete(unused -> run(subscription, run.id(), tail));

@@ -35,15 +35,17 @@ final class SseStream {
     private final Outlet outlet;
     private final UUID runId;
     private final long asked = System.nanoTime();
-    private boolean first = true;
+    private boolean awaitsFirst;
 
-    private SseStream(Gateway gateway, RoutingContext ctx, UUID runId) {
+    /** @param awaitsFirst there is an event to send at once: how long that takes is the server's doing */
+    private SseStream(Gateway gateway, RoutingContext ctx, UUID runId, boolean awaitsFirst) {
         this.gateway = gateway;
         this.vertx = ctx.vertx();
         this.ctx = ctx;
         this.response = ctx.response();
         this.outlet = new Outlet(vertx, gateway.patience());
         this.runId = runId;
+        this.awaitsFirst = awaitsFirst;
     }
 
     /**
@@ -51,7 +53,7 @@ final class SseStream {
      * there is room was asked before: not here, where a run may have been accepted meanwhile.
      */
     static Future<Void> serve(Gateway gateway, RoutingContext ctx, RunView run, long after) {
-        var stream = new SseStream(gateway, ctx, run.id());
+        var stream = new SseStream(gateway, ctx, run.id(), after < run.lastSeq());
         ctx.response().closeHandler(unused -> stream.outlet.gone());
         var live = new LiveText(stream::offer, () -> gateway.metrics().streams().textDropped("sse"));
         return Tail.open(gateway, ctx.vertx(), run, after, stream::write, live)
@@ -86,8 +88,8 @@ final class SseStream {
         if (outlet.isLost()) {
             return outlet.room();
         }
-        if (first) {
-            first = false;
+        if (awaitsFirst) {
+            awaitsFirst = false;
             gateway.metrics().streams().firstEvent("sse", Duration.ofNanos(System.nanoTime() - asked));
         }
         var json = Json.encode(RunJson.event(runId, event, attempt));
@@ -131,9 +133,11 @@ final class SseStream {
             response.end();
             return gateway.streams().isDraining() ? "draining" : "complete";
         }
-        gateway.metrics().streams().dropped("sse", tail.pending());
         response.reset(); // the reader resumes after the last id it has
         if (cause instanceof ReaderLost lost) {
+            if (lost.isStalled()) {
+                gateway.metrics().streams().dropped("sse", tail.pending());
+            }
             log.info("stream closed run_id={} reason={} last_seq={}", RunJson.id(runId), lost.reason(), tail.lastSeq());
             return lost.reason();
         }

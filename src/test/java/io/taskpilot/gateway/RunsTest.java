@@ -462,6 +462,23 @@ final class RunsTest {
     }
 
     @Test
+    void howLongTheRunTakesToGoOnIsNoWaitForTheFirstEvent() throws Exception {
+        var first = "taskpilot_stream_first_event_seconds_count{transport=\"sse\"}";
+        var run = client.submit("go");
+        var caughtUp =
+                client.open(client.request("/v1/runs/" + run + "/events?after=1", "Accept", "text/event-stream"));
+        var late = client.open(client.request("/v1/runs/" + run + "/events", "Accept", "text/event-stream"));
+        assertThat(late.next().name()).isEqualTo("run.accepted");
+
+        server.runs.append(UUID.fromString(run.substring(4)), new RunEvent.Started());
+
+        assertThat(caughtUp.next().name()).isEqualTo("run.started");
+        assertThat(server.metric(first)).isEqualTo(1);
+        caughtUp.close();
+        late.close();
+    }
+
+    @Test
     void aWatchEndsWithItsReader() throws Exception {
         var run = client.submit("go");
         var stream = client.open(client.request("/v1/runs/" + run + "/events", "Accept", "text/event-stream"));
