@@ -128,7 +128,9 @@ public final class Dispatcher {
 
     private <T> Future<T> patiently(boolean always, CallContext call, Function<CallContext, Future<T>> question) {
         Supplier<Future<T>> ask = () -> call.within(settings.policyTimeout(), question);
-        return always || settings.onPolicyError() == OnError.WAIT ? patience.insist(call, ask) : ask.get();
+        return always || settings.onPolicyError() == OnError.WAIT
+                ? patience.insist(call, ask, nanos -> metrics.evaluated(DecisionResult.ERROR, nanos / 1e6))
+                : ask.get();
     }
 
     private static PolicyVerdict noVerdict(Throwable cause) {
@@ -224,16 +226,16 @@ public final class Dispatcher {
         var started = Objects.requireNonNull(state.started());
         var tool = tools.get(asked.tool());
         if (tool == null) {
-            return Future.succeededFuture(refused(asked, "no such tool"));
+            return Future.succeededFuture(notBegun(asked, "no such tool"));
         }
         var mistakes = mistakes(asked);
         if (!mistakes.isEmpty()) {
             var said = mistakes.stream().map(Violation::text).collect(Collectors.joining("; "));
-            return Future.succeededFuture(refused(asked, "invalid arguments: " + said));
+            return Future.succeededFuture(notBegun(asked, "invalid arguments: " + said));
         }
         var left = Duration.between(lease.now(), started.deadline());
         if (left.toMillis() <= 0) {
-            return Future.succeededFuture(refused(asked, "not begun before its deadline"));
+            return Future.succeededFuture(notBegun(asked, "not begun before its deadline"));
         }
         var invocation = new Tool.Invocation(
                 run.request().runId(),
@@ -249,6 +251,11 @@ public final class Dispatcher {
                     .map(outcome -> event(asked, outcome, limited.attempts()))
                     .onSuccess(event -> metrics.toolEnded(event, isLate(ended), began));
         });
+    }
+
+    private RunEvent notBegun(ToolCall asked, String reason) {
+        metrics.toolRefused(asked.tool());
+        return refused(asked, reason);
     }
 
     private static Tool.Outcome broken(Tool tool, Failure failure) {

@@ -268,9 +268,11 @@ final class RunDriver {
     }
 
     private Future<Void> conclude(Throwable cause, @Nullable Throwable refused) {
-        if (abandoned || cause instanceof Journal.LostRun || refused instanceof Journal.LostRun) {
-            log.info("run lost run_id={} fence={}", runId, fence);
-            metrics.fenceLost();
+        if (cause instanceof Journal.LostRun || refused instanceof Journal.LostRun) {
+            return lost();
+        }
+        if (abandoned) {
+            log.info("run abandoned run_id={} fence={}", runId, fence);
             return Future.succeededFuture();
         }
         if (refused != null) {
@@ -290,8 +292,13 @@ final class RunDriver {
         }
         takeEnded();
         workflow.stop(history.state(), ending.status(), ending.problem()).forEach(history::take);
-        return history.flush()
-                .recover(again -> again instanceof Journal.LostRun ? Future.succeededFuture() : failAnew(again));
+        return history.flush().recover(again -> again instanceof Journal.LostRun ? lost() : failAnew(again));
+    }
+
+    private Future<Void> lost() {
+        log.info("run lost run_id={} fence={}", runId, fence);
+        metrics.fenceLost();
+        return Future.succeededFuture();
     }
 
     private Ending ending(Throwable cause) {

@@ -57,6 +57,9 @@ public final class RunMetrics {
                     checked.agent() == null ? "" : checked.agent().title());
         } else if (event instanceof RunEvent.PolicyDecided decided) {
             held(decided);
+        } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
+            workflows.toolHeld(
+                    unknown.tool(), "unknown"); // most were not seen to end: their node died, or was told to stop
         }
     }
 
@@ -83,8 +86,13 @@ public final class RunMetrics {
             var outcome = late ? "timeout" : completed.error() ? "error" : "executed";
             workflows.toolCalled(completed.tool(), outcome, since(sinceNanos));
         } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
-            workflows.toolCalled(unknown.tool(), "unknown", since(sinceNanos));
+            workflows.toolTook(unknown.tool(), "unknown", since(sinceNanos));
         }
+    }
+
+    /** It was allowed, and never begun. */
+    void toolRefused(String tool) {
+        workflows.toolHeld(tool, "error");
     }
 
     void evaluated(DecisionResult result, double ms) {
@@ -92,8 +100,16 @@ public final class RunMetrics {
     }
 
     void checked(RunEvent.GuardrailChecked checked) {
-        var type = checked.phase() == RailPhase.OUTPUT ? "guardrails_output" : "guardrails_input";
-        governance.guardrailChecked(type, checked.result().word(), millis(checked.latencyMs()));
+        governance.guardrailChecked(type(checked.phase()), checked.result().word(), millis(checked.latencyMs()));
+    }
+
+    /** There was no verdict, and the rails are asked again. */
+    void unchecked(RailPhase phase, long nanos) {
+        governance.guardrailChecked(type(phase), DecisionResult.ERROR.word(), Duration.ofNanos(nanos));
+    }
+
+    private static String type(RailPhase phase) {
+        return phase == RailPhase.OUTPUT ? "guardrails_output" : "guardrails_input";
     }
 
     void refused(String reason) {

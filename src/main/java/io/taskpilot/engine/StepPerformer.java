@@ -74,7 +74,9 @@ final class StepPerformer {
                 .compose(reply -> judged(step, reply, call, answer))
                 .onComplete(events -> {
                     answer.end();
-                    metrics.asked(step.agent().title(), began, events.succeeded());
+                    if (events.succeeded() || !call.isAborted()) { // what was broken off says nothing of the agent
+                        metrics.asked(step.agent().title(), began, events.succeeded());
+                    }
                 });
     }
 

@@ -26,7 +26,7 @@ enum Metric {
 
     AGENT_DURATION(timer(
                     "taskpilot_agent_duration_seconds",
-                    "Time of one turn of an agent: its model call, with the rail on its answer.",
+                    "Time of one turn of an agent: its model call, with the rail on its answer. Turns that this node broke off are not in it.",
                     Bounds.CALL)
             .by(Labels.AGENT, Labels.AGENT_OUTCOME)),
     TOOL_CALLS(counter(
@@ -46,7 +46,7 @@ enum Metric {
             .when(Bounds.FIRST)),
     POLICY_EVALUATION(timer(
                     "taskpilot_policy_evaluation_seconds",
-                    "Time until policy had a verdict; of tool calls also until it had said which may be offered.",
+                    "Time until policy had a verdict, or a try for one failed; of tool calls also until it had said which may be offered.",
                     Bounds.CHECK)
             .by(Labels.POLICY_TYPE, Labels.POLICY_OUTCOME)),
     POLICY_CANDIDATE(counter(
@@ -56,7 +56,7 @@ enum Metric {
             .when("`policy.mode: shadow`")),
     GUARDRAIL_CHECK(timer(
                     "taskpilot_guardrail_check_seconds",
-                    "Time until the rails had a verdict on a text. Parts of an answer that is still being written are not in it.",
+                    "Time until the rails had a verdict on a text, or a try for one failed. Parts of an answer that is still being written are not in it.",
                     Bounds.CHECK)
             .by(Labels.RAIL_TYPE, Labels.RAIL_OUTCOME)),
     GUARDRAIL_BLOCKS(counter("taskpilot_guardrail_blocks_total", "Texts that a rail stopped.")
@@ -151,7 +151,9 @@ enum Metric {
                             + "reasoning a part of output.")
             .by(Labels.PROVIDER, Labels.MODEL, Labels.TOKEN_TYPE)
             .when(Bounds.FIRST)),
-    LLM_COST(counter("taskpilot_llm_cost_usd_total", "US dollars that model calls cost, by the price list.")
+    LLM_COST(counter(
+                    "taskpilot_llm_cost_usd_total",
+                    "US dollars that model calls cost, by the price list; answers that were cut short are in it.")
             .by(Labels.PROVIDER, Labels.MODEL)
             .when(Bounds.FIRST)),
     LLM_RETRIES(
@@ -168,7 +170,7 @@ enum Metric {
             .by(Labels.TRANSPORT, Labels.KIND)),
     STREAM_FIRST_EVENT(timer(
                     "taskpilot_stream_first_event_seconds",
-                    "Time from the request for a stream to its first event.",
+                    "Time from the request for a stream to its first event, where there was one to send by then.",
                     Bounds.FIRST_EVENT)
             .by(Labels.TRANSPORT)),
     EXPORTS_CUT(counter("taskpilot_exports_cut_total", "Exports that ended before their end.")

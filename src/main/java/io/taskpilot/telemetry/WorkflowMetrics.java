@@ -63,14 +63,19 @@ public final class WorkflowMetrics {
         genAi.agent(agent, outcome, took);
     }
 
-    /** @param outcome {@code denied} or {@code awaiting_approval}: nothing was called */
+    /** A call that nobody saw end: it was held before it began, or its outcome is unknown. */
     public void toolHeld(String tool, String outcome) {
         toolCalls.of(tool, outcome).increment();
     }
 
-    /** @param outcome executed, error, timeout or unknown */
+    /** @param outcome executed, error or timeout */
     public void toolCalled(String tool, String outcome, Duration took) {
         toolCalls.of(tool, outcome).increment();
+        toolTook(tool, outcome, took);
+    }
+
+    /** The time of a call that is counted elsewhere. */
+    public void toolTook(String tool, String outcome, Duration took) {
         tools.of(tool, outcome).record(took);
         genAi.tool(tool, outcome, took);
     }

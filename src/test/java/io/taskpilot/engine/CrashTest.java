@@ -27,6 +27,7 @@ import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Usage;
 import io.taskpilot.run.WorkflowSettings;
 import io.taskpilot.telemetry.Metrics;
+import io.taskpilot.telemetry.Scrape;
 import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -58,6 +59,7 @@ class CrashTest {
 
     private final PostgresAddress address = TestPostgres.database();
     private final AtomicInteger effects = new AtomicInteger();
+    private double unknown;
 
     /** When the first node stops: at its n-th append, and on which side of the commit. */
     private record Crash(int append, boolean committed, Promise<Void> reached) {}
@@ -66,6 +68,7 @@ class CrashTest {
         private final Vertx vertx = Vertx.vertx();
         private final Database database = Database.open(vertx, address, 2);
         private final PgRunReader reader = new PgRunReader(database, null);
+        private final Metrics metrics = new Metrics("test", "test");
         private final Engine engine;
 
         Node(Crash crash, boolean repeatable) throws Exception {
@@ -83,7 +86,7 @@ class CrashTest {
                     new AllowAll(),
                     List.of(new Ping(repeatable), new Create()),
                     schema -> arguments -> List.of(),
-                    new Metrics("test", "test"),
+                    metrics,
                     Trace.NONE);
             engine.start(1, true).await(20, SECONDS);
         }
@@ -129,6 +132,7 @@ class CrashTest {
         assertThat(types(events)).endsWith("tool.outcome_unknown", "approval.requested");
         assertThat(effects).hasValueLessThanOrEqualTo(1);
         assertThat(at(events, "tool.outcome_unknown")).isAfterOrEqualTo(end(events));
+        assertThat(unknown).as("counted by who found it").isEqualTo(1);
     }
 
     @Test
@@ -183,6 +187,8 @@ class CrashTest {
                 events.addAll(watch.next().await(30, SECONDS));
             }
             watch.close();
+            unknown = Scrape.parse(second.metrics.scrape("text/plain"))
+                    .sum("taskpilot_tool_calls_total", "outcome", "unknown");
             return events;
         }
     }

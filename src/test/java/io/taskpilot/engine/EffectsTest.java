@@ -15,6 +15,7 @@ import io.taskpilot.run.RunState;
 import io.taskpilot.run.TaskProposal;
 import io.taskpilot.run.ToolCall;
 import io.taskpilot.run.Usage;
+import io.taskpilot.telemetry.Scrape;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
@@ -120,6 +121,8 @@ class EffectsTest {
 
         assertThat(TestNode.types(events)).contains("tool.outcome_unknown");
         assertThat(brokenOff).hasValue(1);
+        assertThat(count(node, "taskpilot_tool_calls_total", "outcome", "unknown"))
+                .isEqualTo(1);
     }
 
     @Test
@@ -139,6 +142,11 @@ class EffectsTest {
         await("the driver stops", () -> node.engine.inFlight() == 0);
         assertThat(query("select count(*) from events where type = 'tool.completed'"))
                 .isEqualTo("0");
+        assertThat(count(node, "taskpilot_fence_lost_total")).isEqualTo(1);
+    }
+
+    private static double count(TestNode node, String name, String... labels) {
+        return Scrape.parse(node.metrics.scrape("text/plain")).sum(name, labels);
     }
 
     @Test
