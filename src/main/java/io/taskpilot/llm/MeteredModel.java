@@ -9,14 +9,10 @@ import io.taskpilot.telemetry.ModelMetrics.Asked;
 import io.taskpilot.telemetry.ModelMetrics.Used;
 import io.vertx.core.Future;
 import java.time.Duration;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /** Counts what a model is asked, and what becomes of it. Usable from any context. */
 public final class MeteredModel implements ChatModel {
-    /** What this node broke off, or did not begin, says nothing of the model. */
-    private static final Set<String> OURS = Set.of("provider-aborted", "provider-not-started");
-
     private final ChatModel model;
     private final String provider;
     private final ModelMetrics metrics;
@@ -52,7 +48,7 @@ public final class MeteredModel implements ChatModel {
     }
 
     private void failed(Request request, String slug, long began) {
-        if (!OURS.contains(slug)) {
+        if (!ModelFailures.isOurs(slug)) {
             metrics.failed(new Asked(provider, request.model()), outcome(slug), slug, since(began));
         }
     }

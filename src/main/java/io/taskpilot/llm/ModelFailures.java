@@ -3,10 +3,18 @@ package io.taskpilot.llm;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Failure.Kind;
 import java.time.Duration;
+import java.util.Set;
 
 /** How model calls fail. None of the texts holds anything a provider or a model wrote. */
 final class ModelFailures {
+    /** What this node broke off, or did not begin, says nothing of the model. */
+    private static final Set<String> OURS = Set.of("provider-aborted", "provider-not-started");
+
     private ModelFailures() {}
+
+    static boolean isOurs(String slug) {
+        return OURS.contains(slug);
+    }
 
     static Failure timeout() {
         return Failure.of(Kind.TIMEOUT, "provider-timeout", "the model did not answer in time");

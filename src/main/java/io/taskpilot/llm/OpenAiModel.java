@@ -3,6 +3,7 @@ package io.taskpilot.llm;
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.resilience.Limiter;
 import io.taskpilot.resilience.Retry;
 import io.taskpilot.telemetry.ModelMetrics;
@@ -106,7 +107,26 @@ public final class OpenAiModel implements ChatModel {
     public Future<Answer> chat(Request request, CallContext call, Consumer<String> text) {
         var body = ChatWire.encode(request, catalog.model(provider, request.model()), streaming);
         var plan = ChatSpans.plan(provider, request.model(), request).at(server.getHost(), server.getPort());
-        return ChatSpans.around(plan, request, call, here -> limiter.run(() -> attempt(1, request, body, here, text)));
+        return ChatSpans.around(
+                plan,
+                request,
+                call,
+                here -> limiter.run(() -> attempt(1, request, body, here, text))
+                        .onFailure(cause -> failed(cause, request, here)));
+    }
+
+    /** The detail is in words of ours, with the status and at most the machine words of the provider's. */
+    private void failed(Throwable cause, Request request, CallContext call) {
+        // What we broke off is no failure of the call, and a bug of ours is logged where the run ends.
+        if (cause instanceof Failure failure && !ModelFailures.isOurs(failure.slug())) {
+            log.warn(
+                    "model call failed, giving up request={} provider={} model={} slug={} detail={}",
+                    call.requestId(),
+                    provider,
+                    request.model(),
+                    failure.slug(),
+                    failure.detail());
+        }
     }
 
     private Future<Answer> attempt(int number, Request request, Buffer body, CallContext call, Consumer<String> text) {

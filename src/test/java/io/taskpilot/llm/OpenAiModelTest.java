@@ -11,6 +11,10 @@ import static io.taskpilot.llm.WireProvider.text;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.taskpilot.config.Secret;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel.Answer;
@@ -50,6 +54,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** The client against a provider on a real socket. */
 class OpenAiModelTest {
@@ -375,6 +380,61 @@ class OpenAiModelTest {
             assertThat(slug(ask(model(provider.baseUrl(), true), call(LONG)))).isEqualTo(slug);
             assertThat(provider.received()).hasSize(1);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "401, x, invalid_api_key, 'slug=provider-error detail=the provider answered HTTP 401 (x, invalid_api_key)'",
+        "403, x, x, 'slug=provider-error detail=the provider answered HTTP 403 (x)'",
+        "404, x, model_not_found, 'slug=provider-error detail=the provider answered HTTP 404 (x, model_not_found): it'",
+        "429, insufficient_quota, x, 'slug=provider-rate-limited detail=the provider answered HTTP 429 (insufficient_quota'",
+        "503, x, busy, 'slug=provider-error detail=the provider answered HTTP 503 (x, busy)'",
+    })
+    void callThatFailsForGoodIsLoggedOnce(int status, String type, String code, String told) throws Exception {
+        var lines = logged(error(status, type, code));
+
+        var last = lines.get(lines.size() - 1);
+        assertThat(last.getLevel()).isEqualTo(Level.WARN);
+        assertThat(last.getFormattedMessage())
+                .startsWith("model call failed, giving up request=req-1 provider=openai model=gpt-4.1-mini " + told);
+        assertThat(lines)
+                .filteredOn(line -> line.getFormattedMessage().contains("giving up"))
+                .hasSize(1);
+        assertThat(lines).hasSize(status == 503 ? 4 : 1); // with those before another try
+    }
+
+    @Test
+    void linesOfFailedCallsHaveNeitherTheKeyNorWhatWasSaid() throws Exception {
+        for (var script : List.of(error(401, KEY, KEY), error(503, "x", KEY), raw(400, "text/plain", "hello " + KEY))) {
+            assertThat(logged(script))
+                    .isNotEmpty()
+                    .allSatisfy(line -> assertThat(line.getFormattedMessage()).doesNotContain(KEY, "hello"));
+        }
+    }
+
+    @Test
+    void callThatWasBrokenOffIsNoFailureInTheLog() throws Exception {
+        var call = call(LONG);
+        call.abort();
+        assertThat(logged(call, silence())).isEmpty();
+    }
+
+    private List<ILoggingEvent> logged(Script script) throws Exception {
+        return logged(call(LONG), script);
+    }
+
+    /** What is logged of a call that fails. */
+    private List<ILoggingEvent> logged(CallContext call, Script script) throws Exception {
+        var logger = (Logger) LoggerFactory.getLogger(OpenAiModel.class);
+        var lines = new ListAppender<ILoggingEvent>();
+        lines.start();
+        logger.addAppender(lines);
+        try (var provider = WireProvider.start(vertx, script)) {
+            failure(ask(model(provider.baseUrl(), true), call));
+        } finally {
+            logger.detachAppender(lines);
+        }
+        return lines.list;
     }
 
     /** In words of ours: the provider's own may quote keys and prompts. */
