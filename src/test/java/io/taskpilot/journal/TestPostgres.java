@@ -10,43 +10,55 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The database of all tests in this JVM: one real PostgreSQL, started when the first test asks, gone with the JVM. Each
- * test class takes a database of its own, made from a migrated template. It does not wait for the disk.
+ * test takes a database of its own, made from a migrated template, and it is gone with the test's class: to delete those
+ * of all classes at the end took longer than a JVM is given to exit. It does not wait for the disk.
  */
-public final class TestPostgres {
+public final class TestPostgres implements AfterAllCallback {
     private static final Logger log = LoggerFactory.getLogger(TestPostgres.class);
     private static final String PREFIX = "taskpilot-test-";
     private static final String TEMPLATE = "migrated";
     private static final AtomicInteger count = new AtomicInteger();
+    private static final Queue<String> databases = new ConcurrentLinkedQueue<>();
 
-    private TestPostgres() {}
+    @Override
+    public void afterAll(ExtensionContext context) {
+        var isNested = context.getRequiredTestClass().getEnclosingClass() != null;
+        while (!isNested && !databases.isEmpty()) {
+            execute(Server.POSTGRES.address(), "drop database " + databases.remove() + " with (force)");
+        }
+    }
 
     /** A fresh, migrated, empty database. */
     public static PostgresAddress database() {
-        var address = Server.POSTGRES.address();
-        var name = "test_" + count.incrementAndGet();
-        execute(address, "create database " + name + " template " + TEMPLATE);
-        return address.withDatabase(name);
+        return create("test", " template " + TEMPLATE);
     }
 
     /** A fresh database that nobody has migrated. */
     public static PostgresAddress emptyDatabase() {
-        var address = Server.POSTGRES.address();
-        var name = "empty_" + count.incrementAndGet();
-        execute(address, "create database " + name);
-        return address.withDatabase(name);
+        return create("empty", "");
     }
 
     /** What a backup of that database would restore; nobody may be connected to it. */
     public static PostgresAddress copy(PostgresAddress original) {
-        var name = "copy_" + count.incrementAndGet();
-        execute(Server.POSTGRES.address(), "create database " + name + " template " + original.database());
-        return original.withDatabase(name);
+        return create("copy", " template " + original.database());
+    }
+
+    private static PostgresAddress create(String kind, String from) {
+        var address = Server.POSTGRES.address();
+        var name = kind + "_" + count.incrementAndGet();
+        execute(address, "create database " + name + from);
+        databases.add(name);
+        return address.withDatabase(name);
     }
 
     /** Runs statements past the journal, to look and to tamper. */
