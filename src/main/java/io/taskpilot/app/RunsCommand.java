@@ -45,9 +45,8 @@ final class RunsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        var answer = id == null
-                ? choice.need(shell).get("/v1/runs", query())
-                : choice.need(shell).get("/v1/runs/" + Ids.checked(id, "run_"), Map.of());
+        var path = id == null ? "/v1/runs" : "/v1/runs/" + Ids.checked(id, "run_");
+        var answer = choice.need(shell).get(path, id == null ? query() : Map.of());
         if (output.json()) {
             shell.out().println(ApiClient.json(answer));
         } else if (id == null) {
