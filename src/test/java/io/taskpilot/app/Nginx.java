@@ -11,28 +11,32 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A live nginx with the shipped {@code nginx.conf}, on loopback. Only the files that differ from place to place are
- * others: the nodes, the port, and what a test asks for.
+ * A live nginx with the shipped {@code nginx.conf}, on loopback. Only what differs from place to place is another: the
+ * nodes, the ports, and what a test asks for.
  */
 final class Nginx implements AutoCloseable {
     private static final Path SHIPPED = Path.of("docker/nginx");
+    private static final String CHECK = "listen 127.0.0.1:8001;";
     private static final int LOWEST_PORT = 10_000;
     private static final int EPHEMERAL_PORTS = 32_768;
 
     private final Process process;
     private final Path log;
     private final URI url;
+    private final URI check;
 
-    private Nginx(Process process, Path log, URI url) {
+    private Nginx(Process process, Path log, int port, int checkPort) {
         this.process = process;
         this.log = log;
-        this.url = url;
+        url = URI.create("http://127.0.0.1:" + port);
+        check = URI.create("http://127.0.0.1:" + checkPort);
     }
 
     /** @param directory for its files; stays the caller's */
@@ -43,7 +47,8 @@ final class Nginx implements AutoCloseable {
     /** @param files that take the place of shipped ones, by name */
     static Nginx start(Path directory, List<Integer> nodes, Map<String, String> files) throws Exception {
         var port = freePort();
-        configure(directory, port, nodes, files);
+        var checkPort = freePort();
+        configure(directory, port, checkPort, nodes, files);
         var log = directory.resolve("log");
         var process = command(directory).redirectOutput(log.toFile()).start();
         while (process.isAlive() && !accepts(port)) {
@@ -52,25 +57,31 @@ final class Nginx implements AutoCloseable {
         if (!process.isAlive()) {
             throw new IllegalStateException("nginx did not start:\n" + Files.readString(log));
         }
-        return new Nginx(process, log, URI.create("http://127.0.0.1:" + port));
+        return new Nginx(process, log, port, checkPort);
     }
 
     /** What {@code nginx -t} says of the shipped configuration with these nodes, warnings included. */
     static String check(Path directory, List<Integer> nodes) throws Exception {
-        configure(directory, freePort(), nodes, Map.of());
+        configure(directory, freePort(), freePort(), nodes, Map.of());
         var process = command(directory, "-t").start();
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         process.waitFor();
         return said;
     }
 
-    private static void configure(Path directory, int port, List<Integer> nodes, Map<String, String> files)
+    private static void configure(
+            Path directory, int port, int checkPort, List<Integer> nodes, Map<String, String> files)
             throws IOException {
         try (var shipped = Files.list(SHIPPED)) {
             for (var file : shipped.toList()) {
                 Files.copy(file, directory.resolve(file.getFileName().toString()));
             }
         }
+        var main = Files.readString(SHIPPED.resolve("nginx.conf"));
+        if (!main.contains(CHECK)) {
+            throw new IllegalStateException("the shipped health check is not " + CHECK);
+        }
+        Files.writeString(directory.resolve("nginx.conf"), main.replace(CHECK, CHECK.replace("8001", "" + checkPort)));
         var name = "server taskpilot:8000 resolve ";
         var shippedNode = Files.readAllLines(SHIPPED.resolve("nodes.conf")).stream()
                 .filter(line -> line.startsWith(name))
@@ -139,6 +150,24 @@ final class Nginx implements AutoCloseable {
 
     ApiUser user() {
         return new ApiUser(url);
+    }
+
+    /** What the health check of the container would get. */
+    int health() throws Exception {
+        return new ApiUser(check).send("GET", "/", null).statusCode();
+    }
+
+    /** Whether anything of the server can be had where the health check is asked. */
+    int besideTheHealthCheck(String path) throws Exception {
+        return new ApiUser(check).send("GET", path, null).statusCode();
+    }
+
+    /** {@code docker stop}, by the signal that the image of nginx has for it; completes when it is gone. */
+    CompletableFuture<Process> quit() throws Exception {
+        new ProcessBuilder("kill", "-QUIT", String.valueOf(process.pid()))
+                .start()
+                .waitFor();
+        return process.onExit();
     }
 
     /** What it wrote. */

@@ -14,6 +14,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -132,6 +133,68 @@ class NginxTest {
         try (var nginx = Nginx.start(directory, List.of(node(NginxTest::answer)))) {
             assertThat(nginx.user().send("GET", path, null).statusCode()).isEqualTo(404);
             assertThat(got).isEmpty();
+        }
+    }
+
+    /** The path is one that the server keeps out of its metrics, logs and traces. */
+    @Test
+    void itsHealthCheckAsksANodeThroughTheGatewayAndNothingElseCanBeHadThere() throws Exception {
+        try (var nginx = Nginx.start(directory, List.of(node(NginxTest::answer)))) {
+            assertThat(nginx.health()).isEqualTo(200);
+            assertThat(got).extracting(Got::path).containsExactly("/health/ready");
+
+            assertThat(nginx.besideTheHealthCheck("/v1/runs")).isEqualTo(404);
+            assertThat(nginx.besideTheHealthCheck("/health")).isEqualTo(404);
+            assertThat(got).hasSize(1);
+        }
+    }
+
+    /** 404: health is told on the management port alone, by a node that answers. */
+    @ParameterizedTest
+    @CsvSource({"404, 204", "503, 503"})
+    void itsHealthCheckTellsWhetherANodeAnswers(int node, int health) throws Exception {
+        HttpHandler says = exchange -> {
+            exchange.sendResponseHeaders(node, -1);
+            exchange.close();
+        };
+        try (var nginx = Nginx.start(directory, List.of(node(says)))) {
+            assertThat(nginx.health()).isEqualTo(health);
+        }
+    }
+
+    @Test
+    void itsHealthCheckFailsWithoutANode() throws Exception {
+        try (var nginx = Nginx.start(directory, List.of(Nginx.freePort()))) {
+            assertThat(nginx.health()).isEqualTo(502);
+        }
+    }
+
+    /** Its image is stopped by SIGQUIT, which waits for what is open: a stream is open for as long as somebody reads it. */
+    @Test
+    void toStopWaitsForNoStreamThatGoesOnForEver() throws Exception {
+        var never = new CountDownLatch(1);
+        HttpHandler stream = exchange -> {
+            exchange.sendResponseHeaders(200, 0);
+            exchange.getResponseBody().write("id: 1\n\n".getBytes(StandardCharsets.UTF_8));
+            exchange.getResponseBody().flush();
+            try {
+                never.await();
+            } catch (InterruptedException stopped) {
+                exchange.close();
+            }
+        };
+        try (var nginx = Nginx.start(directory, List.of(node(stream)))) {
+            var request =
+                    HttpRequest.newBuilder(nginx.url().resolve(RUN + "/events")).build();
+            try (var lines = HttpClient.newHttpClient()
+                    .send(request, BodyHandlers.ofLines())
+                    .body()) {
+                assertThat(lines.iterator().next()).isEqualTo("id: 1");
+
+                assertThat(nginx.quit()).succeedsWithin(Duration.ofSeconds(60));
+            }
+        } finally {
+            never.countDown();
         }
     }
 

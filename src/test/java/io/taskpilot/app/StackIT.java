@@ -69,6 +69,7 @@ class StackIT {
                         Files.createDirectory(directory.resolve("nginx")),
                         List.of(server.url().getPort()))) {
             assertThat(nginx.user().send("GET", "/v1/runs", null).statusCode()).isEqualTo(401);
+            assertThat(nginx.health()).isEqualTo(200);
 
             assertThat(ask(nginx, secrets.resolve("client/api-key"))).isZero();
             assertThat(statuses(nginx))

@@ -219,6 +219,18 @@ class ComposeTest {
         }
     }
 
+    /** It counts as nobody's request, and only the container itself reaches it. */
+    @Test
+    void theGatewayIsAskedOnAPortOfItsOwn() throws Exception {
+        var check = Compose.texts(compose.service("nginx").at("/healthcheck/test"));
+        assertThat(check).last().isEqualTo("http://127.0.0.1:8001/");
+        assertThat(Files.readString(Path.of("docker/nginx/nginx.conf"))).contains("listen 127.0.0.1:8001;");
+        assertThat(compose.service("nginx").path("ports"))
+                .hasSize(1)
+                .first()
+                .satisfies(port -> assertThat(port.path("target").asInt()).isEqualTo(8000));
+    }
+
     /** Its image has no other program: an expression asks, and OPA's exit code has to say what came. */
     @Test
     void opaIsHealthyWhenItAnswersSoAndNotElse() throws Exception {
