@@ -14,9 +14,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,6 +37,7 @@ class StepsTest {
     private final List<Asked> asked = new CopyOnWriteArrayList<>();
     private volatile String refused = "nothing";
     private volatile String refusal = "";
+    private final AtomicInteger notYet = new AtomicInteger();
     private HttpServer api;
     private Path secrets;
 
@@ -49,8 +52,9 @@ class StepsTest {
             var what = exchange.getRequestMethod() + " " + exchange.getRequestURI();
             var body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
             asked.add(new Asked(what, exchange.getRequestHeaders().getFirst("Authorization"), body));
+            var early = notYet.getAndUpdate(left -> Math.max(0, left - 1)) > 0;
             var answer = (what.equals(refused) ? refusal : "{\"success\":true}").getBytes(StandardCharsets.UTF_8);
-            exchange.sendResponseHeaders(what.equals(refused) ? 400 : 200, answer.length);
+            exchange.sendResponseHeaders(early ? 401 : what.equals(refused) ? 400 : 200, answer.length);
             exchange.getResponseBody().write(answer);
             exchange.close();
         });
@@ -100,12 +104,24 @@ class StepsTest {
         assertThat(asked).hasSize(8);
     }
 
+    /** It answers, with 401 to everybody, before it knows its users. */
     @Test
-    void aRefusalEndsTheStep() throws Exception {
+    void whatElasticsearchCannotDoYetIsAskedAgain() throws Exception {
+        notYet.set(2);
+
+        assertThat(elasticsearch()).isZero();
+        assertThat(asked).hasSize(8 + 2);
+        assertThat(asked.subList(0, 3))
+                .extracting(Asked::what)
+                .containsOnly("POST /_security/user/kibana_system/_password");
+    }
+
+    @Test
+    void aRefusalThatStaysEndsTheStep() throws Exception {
         refused = "PUT /_index_template/logs-taskpilot";
         refusal = "{\"error\":{\"type\":\"parse_exception\"}}";
 
-        assertThat(elasticsearch()).isNotZero();
+        assertThat(elasticsearch("PATIENCE", "1")).isNotZero();
         assertThat(asked).last().extracting(Asked::what).isEqualTo(refused);
     }
 
@@ -215,10 +231,13 @@ class StepsTest {
         assertThat(Files.readAllLines(flags)).contains("--set=s3.url=http://objects:8333", "--set=s3.bucket=taskpilot");
     }
 
-    private int elasticsearch() throws Exception {
-        return run(
-                Map.of("SECRETS", secrets.toString(), "FILES", "docker/elastic", "ELASTICSEARCH", url()),
-                "docker/init/elasticsearch");
+    private int elasticsearch(String... more) throws Exception {
+        var environment =
+                new HashMap<>(Map.of("SECRETS", secrets.toString(), "FILES", "docker/elastic", "ELASTICSEARCH", url()));
+        for (var i = 0; i < more.length; i += 2) {
+            environment.put(more[i], more[i + 1]);
+        }
+        return run(environment, "docker/init/elasticsearch");
     }
 
     private String url() {
