@@ -143,7 +143,11 @@ readinessProbe:
 {{- define "observability.filebeatConfig" -}}
 {{- $config := include "observability.rename" (list . (.Files.Get "files/filebeat/filebeat.yml")) | fromYaml -}}
 {{- $input := index $config "filebeat.inputs" 0 -}}
-{{- $_ := set $input "paths" (list (printf "/var/log/pods/%s_*/taskpilot/*.log" .Release.Namespace)) -}}
+{{- $log := printf "/var/log/pods/%s_*/taskpilot/*.log" .Release.Namespace -}}
+{{- /* What the kubelet rotated last is 0.log.20261125-101500; older ones are compressed. */ -}}
+{{- $_ := set $input "paths" (list $log (printf "%s.????????-??????" $log)) -}}
+{{- /* The path is that of the server's container: nothing is to be dropped. */ -}}
+{{- $_ := unset $config "processors" -}}
 {{- range $input.parsers -}}
 {{- if hasKey . "container" }}{{ $_ := set . "container" (dict "stream" "all" "format" "cri") }}{{ end -}}
 {{- end -}}

@@ -90,6 +90,24 @@ class ChartOperationsTest {
         }
     }
 
+    /** By its path: what the JVM prints itself is no JSON that says whose it is. */
+    @Test
+    void filebeatKeepsAllThatTheServersContainerPrints() {
+        var config = Objects.one(Chart.plain()
+                .values("{observability: {logs: {enabled: true}}}")
+                .render()
+                .one("ConfigMap", "taskpilot-filebeat")
+                .at("/data/filebeat.yml")
+                .asText());
+
+        var pods = "/var/log/pods/" + Chart.NAMESPACE + "_*/taskpilot/*.log";
+        assertThat(Objects.texts(config.at("/filebeat.inputs/0/paths")))
+                .containsExactly(pods, pods + ".????????-??????");
+        assertThat(config.at("/filebeat.inputs/0/parsers/0/container/format").asText())
+                .isEqualTo("cri");
+        assertThat(config.has("processors")).isFalse();
+    }
+
     @Test
     void theObjectiveOfTheLatencyIsInTheRules() {
         assertThat(rules("5")).contains("le=\"5.0\"");

@@ -206,6 +206,37 @@ class StackFilesTest {
                 .startsWith("/usr/share/logstash/pipeline/");
     }
 
+    /** The last words of a JVM are no JSON: they are known by the container they come from. */
+    @Test
+    void whatTheServerPrintsBesidesItsLogIsKept() throws Exception {
+        var filebeat = yaml("docker/filebeat/filebeat.yml");
+        var kept = filebeat.at("/processors/0/drop_event/when/not/or");
+        assertThat(kept)
+                .extracting(JsonNode::toString)
+                .containsExactly(
+                        "{\"equals\":{\"service.name\":\"taskpilot\"}}",
+                        "{\"equals\":{\"docker.attrs.tag\":\"taskpilot\"}}");
+        Compose.read().services().forEach((name, service) -> {
+            var options = service.at("/logging/options");
+            assertThat(options.path("tag").asText()).as(name).isEqualTo(name.equals("taskpilot") ? "taskpilot" : "");
+            assertThat(options.path("max-file").asInt()).as(name).isEqualTo(5);
+        });
+        assertThat(Files.readString(Path.of("docker/logstash/pipeline/logs.conf")))
+                .contains("if [error][type] == \"json\"", "_jsonparsefailure");
+    }
+
+    /** What Docker rotates away while Filebeat does not run: at most nine, by the one digit. */
+    @Test
+    void rotatedFilesAreReadToo() throws Exception {
+        assertThat(Compose.texts(yaml("docker/filebeat/filebeat.yml").at("/filebeat.inputs/0/paths")))
+                .containsExactly(
+                        "/var/lib/docker/containers/*/*-json.log", "/var/lib/docker/containers/*/*-json.log.[0-9]");
+        assertThat(Files.readString(Path.of("docker/logstash/pipeline/logs.conf")))
+                .as("a file that is rotated has another path")
+                .contains("[log][file][fingerprint]")
+                .doesNotContain("[log][file][path]");
+    }
+
     @Test
     void theStreamIsKeptForTwoWeeksByAUserWhoMayOnlyAdd() throws Exception {
         var template =
