@@ -75,6 +75,17 @@ class ComposeTest {
                 .allMatch(line -> line.matches("image: [$][{][A-Z]+_IMAGE:-[^}]+}"));
     }
 
+    /** Compose asks the registry that a name has before it builds: an image of ours has a name that nobody can publish. */
+    @Test
+    void whatIsBuiltHereComesFromNoRegistry() {
+        compose.services().forEach((name, service) -> {
+            assertThat(service.has("build")).as(name).isEqualTo(OURS.contains(name));
+            assertThat(service.path("image").asText().startsWith("localhost/"))
+                    .as(name)
+                    .isEqualTo(OURS.contains(name));
+        });
+    }
+
     @Test
     void onlyTheGatewayIsPublishedOffLoopback() {
         compose.services()
@@ -165,6 +176,24 @@ class ComposeTest {
                 .allMatch(line -> line.startsWith("#"), "nothing has to be set")
                 .noneMatch(line ->
                         secretive.matcher(line.replaceAll("_FILE=.*", "")).find() && !line.contains("_FILE="));
+    }
+
+    /** A model on the machine itself: what the example names resolves on Docker Engine too, which has no such name by itself. */
+    @Test
+    void theServerReachesTheMachineByTheNameOfTheExample() throws Exception {
+        assertThat(Files.readString(Path.of("docker/.env.example")))
+                .contains("#OPENAI_BASE_URL=http://host.docker.internal:");
+        assertThat(Compose.texts(compose.service("taskpilot").path("extra_hosts")))
+                .containsExactly("host.docker.internal=host-gateway");
+    }
+
+    /** An engine without root may not raise it, and a service that asks for it does not start there. */
+    @Test
+    void nobodyAsksToLockMemory() {
+        compose.services()
+                .forEach((name, service) -> assertThat(service.path("ulimits").has("memlock"))
+                        .as(name)
+                        .isFalse());
     }
 
     /** Whoever is on the machine reads the command lines of all its processes. */
