@@ -178,12 +178,19 @@ class StackIT {
         }
     }
 
-    /** The script that asks every service, with a stand-in for Docker: what it runs inside containers is run here. */
+    /**
+     * The script that asks every service, with a stand-in for Docker: what it runs inside containers is run here. Redis
+     * is healthy when it is asked for the third time, or never.
+     */
     private void assertVerified(Nginx nginx, ServerProcess server) throws Exception {
+        var asked = directory.resolve("asked");
         var docker = Files.writeString(directory.resolve("docker"), """
                 #!/bin/sh
                 case "$*" in
                     *"ps --services"*) printf '%%s\\n' postgres redis opa guardrails taskpilot nginx ;;
+                    *"ps --format"*redis)
+                        echo >>"%s"
+                        if [ "$(wc -l <"%1$s")" -lt "${REDIS_HEALTHY_AT:-3}" ]; then echo starting; else echo healthy; fi ;;
                     *"ps --format"*) echo healthy ;;
                     *" cat prepare "*) for last; do :; done; cat "%s${last#/secrets}" ;;
                     *"exec -T nginx wget"*) wget -q -O - "%s/health" ;;
@@ -191,7 +198,7 @@ class StackIT {
                     *) exit 2 ;;
                 esac
                 """.formatted(
-                        secrets, managementUrl(), nginx.url().getPort()));
+                        asked, secrets, managementUrl(), nginx.url().getPort()));
         assertThat(docker.toFile().setExecutable(true)).isTrue();
         var environment = Map.of("DOCKER_COMPOSE", docker.toString());
 
@@ -199,8 +206,17 @@ class StackIT {
         var key = Files.readString(secrets.resolve("client/api-key")).strip();
         assertThat(said)
                 .doesNotContain("BAD", key)
-                .contains("wants a key", "carries out a run", "everything it uses answers", "Application");
+                .contains("wants a key", "carries out a run", "everything it uses answers", "Application")
+                .contains("refuses what policy denies")
+                .containsOnlyOnce("carries out a run")
+                .containsPattern("(?s)nginx +does not route.*redis +healthy");
+        assertThat(Files.readAllLines(asked)).hasSize(3);
         assertThat(run(environment, "scripts/verify-stack.sh", "--credentials")).contains(key);
+
+        var impatient = Map.of("DOCKER_COMPOSE", docker.toString(), "REDIS_HEALTHY_AT", "1000", "PATIENCE", "0");
+        assertThat(runToCode(1, impatient, "scripts/verify-stack.sh"))
+                .containsPattern("BAD +redis +healthy\n +its health check says: starting")
+                .containsPattern("ok +taskpilot +carries out a run");
         assertThat(server.output()).doesNotContain(key);
     }
 
@@ -220,13 +236,17 @@ class StackIT {
     }
 
     private static String run(Map<String, String> environment, String... command) throws Exception {
+        return runToCode(0, environment, command);
+    }
+
+    private static String runToCode(int code, Map<String, String> environment, String... command) throws Exception {
         var process = new ProcessBuilder(command).redirectErrorStream(true);
         process.environment().putAll(environment);
         var started = process.start();
         var said = new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(started.waitFor())
                 .as(String.join(" ", command) + ": " + said)
-                .isZero();
+                .isEqualTo(code);
         return said;
     }
 
