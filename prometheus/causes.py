@@ -1,6 +1,6 @@
 """The alerts on causes, by where an operator would look first."""
 
-from rule import JOB, alert
+from rule import JOB, SERVERS, alert
 
 # What is scraped beside the servers, by the jobs of prometheus.yml and of the collector in a pod.
 BESIDE = "opa|guardrails|otel-collector|metrics-exporter"
@@ -58,6 +58,25 @@ def targets():
         f'up{{job=~"{BESIDE}"}} == 0',
         "{{ $labels.job }} {{ $labels.instance }} cannot be scraped",
         "Its /metrics has not answered for 5 minutes: what rules and dashboards ask of it they do not learn.",
+    )
+    yield alert(
+        "TaskPilotDeploymentDown",
+        "server",
+        "critical",
+        "5m",
+        f"kube_deployment_status_replicas_available{{{SERVERS}}} == 0",
+        "None of the servers of {{ $labels.deployment }} is available",
+        "For 5 minutes Kubernetes has had no ready pod of it. With the roles apart: gateways answer callers, agents drive runs.",
+    )
+    # The code that a server ends with then, ExitCode.HISTORY_LOST. Once is enough, and it holds until the pod is replaced.
+    yield alert(
+        "TaskPilotHistoryLost",
+        "journal",
+        "critical",
+        None,
+        'kube_pod_container_status_last_terminated_exitcode{container="taskpilot"} == 70',
+        "PostgreSQL has lost what it had committed, as {{ $labels.pod }} has found",
+        "Stop all servers now: whatever they do builds on what is not there. That one stopped itself, and was started again.",
     )
     yield alert(
         "TaskPilotRestartLoop",
@@ -165,6 +184,19 @@ def runs():
         f"{pending}\nunless on (job, instance) rate(taskpilot_journal_commit_seconds_count{{{JOB}}}[2m]) > 0",
         "The journal of {{ $labels.instance }} has stopped",
         "{{ $value }} appends or more have waited for minutes, and none was committed: its runs stand still.",
+    )
+    # A node with gateways alone has no places: with all agents gone, 0 of 0 are taken.
+    waiting = f"max(min_over_time(taskpilot_admission_queue_depth{{{JOB}}}[5m])) > 0"
+    begun = f"sum(increase(taskpilot_workflow_started_total{{{JOB}}}[5m])) > 0"
+    full = f"(sum(taskpilot_admission_in_flight{{{JOB}}}) >= sum(taskpilot_admission_limit{{{JOB}}})) > 0"
+    yield alert(
+        "TaskPilotQueueStalled",
+        "runs",
+        "critical",
+        "2m",
+        f"{waiting}\nunless {begun}\nunless {full}",
+        "Accepted runs wait, and none begins",
+        "{{ $value }} runs or more have waited for 5 minutes though no server is full: no server with the role agents takes them.",
     )
     yield alert(
         "TaskPilotRunsStuck",

@@ -4,6 +4,7 @@
 JOB = 'job="taskpilot"'  # our servers, whoever scrapes them
 LATENCY = 'le="5.0"'  # what a successful run may take; a bound of taskpilot_workflow_duration_seconds
 FIRST_EVENT = 'le="2.0"'  # what a stream's first event may take
+SERVERS = 'deployment=~"(.+-)?taskpilot(-gateway|-agents)?"'  # the Deployments of our servers
 RUNBOOKS = "docs/runbooks/"  # where the pages are, from the root of the repository
 # and the objective of each SLO: the expression of its slo:objective:ratio.
 

@@ -10,6 +10,8 @@ final class ExitCode {
     static final int USAGE = 2;
     /** Of {@code policy backtest}: it did its work, and the verdicts differ. */
     static final int DIFFERENT = 3;
+    /** The database lost what it had committed, so the server stopped at once; {@code TaskPilotHistoryLost} looks for it. */
+    static final int HISTORY_LOST = 70;
 
     private ExitCode() {}
 

@@ -325,7 +325,7 @@ public final class Server {
     private static void historyWentBack(String detail) {
         log.error("the database lost committed history, stopping detail={}", detail);
         Logging.flush(LAST_WORDS); // briefly: until the halt the other loops act on what is not there
-        Runtime.getRuntime().halt(1); // no drain: that would too
+        Runtime.getRuntime().halt(ExitCode.HISTORY_LOST); // no drain: that would too
     }
 
     private Future<Void> portsInUse(Throwable cause) {

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,8 @@ class AlertmanagerTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Map<String, String> PAGE = Map.of(
             "alertname", "SomeBudgetBurnFast", "severity", "critical", "slo", "workflow-success", "component", "slo");
+
+    private static final Set<String> SEEN = Set.of("TaskPilotAbsent", "Watchdog", "TaskPilotHistoryLost");
 
     @TempDir
     Path directory;
@@ -55,13 +58,14 @@ class AlertmanagerTest {
     }
 
     @Test
-    void withoutAServerToScrapeEverythingIsHeldBackButThatAndTheWatchdog() throws Exception {
+    void withoutAServerToScrapeEverythingIsHeldBackButThatAndTheWatchdogAndLostHistory() throws Exception {
         var absent = Map.of("alertname", "TaskPilotAbsent", "severity", "critical", "component", "server");
+        var lost = Map.of("alertname", "TaskPilotHistoryLost", "severity", "critical", "component", "journal");
         var watchdog = Map.of("alertname", "Watchdog", "severity", "info", "component", "prometheus");
         var others = new ArrayList<Map<String, String>>();
         for (var rule : AlertRules.all()) {
             var name = rule.path("alert").asText();
-            if (!name.isEmpty() && !name.equals("TaskPilotAbsent") && !name.equals("Watchdog")) {
+            if (!name.isEmpty() && !SEEN.contains(name)) {
                 var labels = labels(rule.path("labels"));
                 labels.put("alertname", name);
                 others.add(labels);
@@ -70,6 +74,7 @@ class AlertmanagerTest {
         var all = new ArrayList<>(others);
         all.add(absent);
         all.add(watchdog);
+        all.add(lost);
 
         assertThat(heldBack(all)).containsExactlyInAnyOrderElementsOf(others);
     }
@@ -80,10 +85,12 @@ class AlertmanagerTest {
         var circuit = Map.of("alertname", "TaskPilotCircuitOpen", "severity", "warning", "dependency", "opa");
         var another = Map.of("alertname", "TaskPilotCircuitOpen", "severity", "warning", "dependency", "llm");
         var stalled = Map.of("alertname", "TaskPilotJournalStalled", "severity", "critical", "component", "journal");
+        var queue = Map.of("alertname", "TaskPilotQueueStalled", "severity", "critical", "component", "runs");
         var postgres = Map.of("alertname", "TaskPilotDependencyDown", "severity", "critical", "dependency", "postgres");
 
         assertThat(heldBack(List.of(down, circuit, another, stalled))).containsExactly(circuit);
-        assertThat(heldBack(List.of(postgres, circuit, another, stalled))).containsExactly(stalled);
+        assertThat(heldBack(List.of(postgres, circuit, another, stalled, queue)))
+                .containsExactlyInAnyOrder(stalled, queue);
     }
 
     /** Of these alerts, sent at once to an Alertmanager that has no others, those that nobody is told of. */

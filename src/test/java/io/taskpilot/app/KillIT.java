@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.AlertRules;
 import io.taskpilot.journal.TestPostgres;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -131,8 +132,11 @@ class KillIT {
 
             TestPostgres.execute(database, "update runs set last_seq = 1");
 
-            assertThat(server.exit()).isEqualTo(1);
+            assertThat(server.exit()).isEqualTo(70);
             assertThat(server.output()).contains("the database lost committed history");
+            assertThat(AlertRules.all())
+                    .as("an alert on it")
+                    .anyMatch(rule -> rule.path("expr").asText().endsWith("== 70"));
         }
     }
 
