@@ -21,7 +21,7 @@ record PlatformMetric(String name, String type, List<String> labels, String help
 
             `route` is the template of a route, never a path; `none` where no route was found. A held or streamed answer has a route of its
             own, as in `/v1/runs#wait` and `/v1/runs/:id/events#stream`: its time is its reader's wish. To leave these, WebSockets and probes out of
-            a latency or an availability: `route!~".+#.+|/v1/ws|/health.*|/metrics"`. `method` is `other` for what is no method of HTTP.
+            a latency: `route!~".+#.+|/v1/ws|/health.*|/metrics"`. `method` is `other` for what is no method of HTTP.
             `pool_name` and `client_name` say what a pool or a client is for: `postgres`, `postgres-*`, `redis`, `opa`, `guardrails`, `llm`, `webhooks`;
             pools to anywhere else are `other`.
 
