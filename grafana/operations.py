@@ -4,7 +4,7 @@ from panel import dashboard, gauge, graph, q, quantile, rate, row, stat, states,
 from product import CALM, CIRCUIT, UP
 
 HTTP = "vertx_http_server_"
-COLLECTOR = 'job="otel-collector"'
+COLLECTOR = 'job=~"otel-collector|metrics-exporter"'  # the installation's, and the one in the pod of each server
 
 
 def collector(what, by):
@@ -370,27 +370,27 @@ def pipeline():
             "Collector",
             graph(
                 "Spans received",
-                "Accepted and refused.",
+                "Accepted and refused, by the collector and by those in the servers' pods (metrics-exporter).",
                 "cps",
-                q(collector("receiver_accepted_spans", "by (receiver) "), "accepted {{receiver}}"),
-                q(collector("receiver_refused_spans", "by (receiver) "), "refused {{receiver}}"),
+                q(collector("receiver_accepted_spans", "by (job, receiver) "), "{{job}} accepted {{receiver}}"),
+                q(collector("receiver_refused_spans", "by (job, receiver) "), "{{job}} refused {{receiver}}"),
             ),
             graph(
                 "Spans sent",
                 "By exporter: delivered, failed, and those that did not fit into the queue.",
                 "cps",
-                q(collector("exporter_sent_spans", "by (exporter) "), "sent {{exporter}}"),
-                q(collector("exporter_send_failed_spans", "by (exporter) "), "failed {{exporter}}"),
-                q(collector("exporter_enqueue_failed_spans", "by (exporter) "), "no room {{exporter}}"),
+                q(collector("exporter_sent_spans", "by (job, exporter) "), "{{job}} sent {{exporter}}"),
+                q(collector("exporter_send_failed_spans", "by (job, exporter) "), "{{job}} failed {{exporter}}"),
+                q(collector("exporter_enqueue_failed_spans", "by (job, exporter) "), "{{job}} no room {{exporter}}"),
             ),
             graph(
                 "Queue",
                 "The share that is in use, by exporter.",
                 "percentunit",
                 q(
-                    f"max by (exporter) (otelcol_exporter_queue_size{{{COLLECTOR}}}"
+                    f"max by (job, exporter) (otelcol_exporter_queue_size{{{COLLECTOR}}}"
                     f" / otelcol_exporter_queue_capacity{{{COLLECTOR}}})",
-                    "{{exporter}}",
+                    "{{job}} {{exporter}}",
                 ),
             ),
         ),

@@ -358,11 +358,12 @@ def stores():
 
 
 def pipeline():
-    collector = 'job="otel-collector"'
+    # The installation's, and the one in the pod of each server.
+    collector = 'job=~"otel-collector|metrics-exporter"'
     # With _total or without: that depends on its version and its settings.
     counter = '{__name__=~"otelcol_exporter_%s_failed_spans(_total)?",' + collector + "}"
     lost = "\nor ".join(
-        f"sum by (instance, exporter) (rate({counter % how}[5m])) > 0" for how in ("send", "enqueue")
+        f"sum by (job, instance, exporter) (rate({counter % how}[5m])) > 0" for how in ("send", "enqueue")
     )
     server = f"sum by (instance, signal, reason) (rate(taskpilot_telemetry_dropped_total{{{JOB}}}[5m])) > 0"
     yield alert(
@@ -371,7 +372,7 @@ def pipeline():
         "warning",
         "10m",
         f"{lost}\nor {server}",
-        "{{ if $labels.exporter }}Spans are lost on their way to {{ $labels.exporter }}"
+        "{{ if $labels.exporter }}Spans are lost on their way from {{ $labels.job }} to {{ $labels.exporter }}"
         "{{ else }}{{ $labels.instance }} loses {{ $labels.signal }} ({{ $labels.reason }}){{ end }}",
         "{{ $value | humanize }} a second"
         "{{ if $labels.exporter }} could not be delivered, or did not fit into the queue."
@@ -383,8 +384,8 @@ def pipeline():
         "telemetry",
         "warning",
         "5m",
-        f"max by (instance, exporter) (otelcol_exporter_queue_size{{{collector}}}"
+        f"max by (job, instance, exporter) (otelcol_exporter_queue_size{{{collector}}}"
         f" / otelcol_exporter_queue_capacity{{{collector}}}) > 0.8",
-        "The queue to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
+        "The queue from {{ $labels.job }} to {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
         "When it is full spans are lost.",
     )

@@ -21,7 +21,7 @@ final class Dashboards {
         ASKED.put(Pattern.compile("\\bcontainer_"), "cAdvisor");
         ASKED.put(Pattern.compile("job=\"opa\""), "OPA");
         ASKED.put(Pattern.compile("job=\"guardrails\""), "guardrails");
-        ASKED.put(Pattern.compile("job=\"otel-collector\""), "collector");
+        ASKED.put(Pattern.compile("job=~\"otel-collector\\|"), "collector");
         ASKED.put(Pattern.compile("job=\"prometheus\"|\\bALERTS\\b|\\bup\\{"), "Prometheus");
         ASKED.put(Pattern.compile("\\bslo:"), "the rules");
     }
