@@ -128,7 +128,8 @@ def runtime():
             ),
             graph(
                 "Blocked",
-                "Times that a loop did not turn for longer than it may; the log has the stack.",
+                "Times that a loop did not turn for over a second; the log has a warning from 2 s, and the stack from 5 s. "
+                "Four in five minutes make an alert.",
                 "cps",
                 q(rate("taskpilot_event_loop_blocked_total", by=each), "{{instance}}"),
             ),

@@ -274,6 +274,17 @@ def runtime():
         "Event loops of {{ $labels.instance }} are late by {{ $value | humanizeDuration }}",
         "Something blocks them, or the CPU does not suffice; every client of this server waits.",
     )
+    # A timer is late once for all the time that its loop stood still: a second of that is no percent of its ticks.
+    yield alert(
+        "TaskPilotEventLoopLag",
+        "runtime",
+        "warning",
+        "5m",
+        f"sum by (instance) (increase(taskpilot_event_loop_blocked_total{{{JOB}}}[5m])) > 3",
+        "Event loops of {{ $labels.instance }} stand still again and again",
+        "{{ $value | humanize }} times within 5 minutes one did not turn for over a second; its clients wait.",
+        lag="blocked",
+    )
     yield alert(
         "TaskPilotConnectionPoolSaturated",
         "journal",
