@@ -291,7 +291,7 @@ def pipeline():
                 "Age of the last backup",
                 "None is shown until one was made.",
                 "s",
-                q(f"time() - {gauge('taskpilot_backup_last_success_timestamp_seconds', how='max')}", "backup"),
+                q(f"time() - ({gauge('taskpilot_backup_last_success_timestamp_seconds', how='max')} > 0)", "backup"),
             ),
         ),
         row(

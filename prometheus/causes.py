@@ -12,6 +12,11 @@ def over(bad, total, by=""):
     return f"sum {by}(rate({bad}))\n/ sum {by}(rate({total}))"
 
 
+def backups():
+    """For an installation whose backups this product makes: elsewhere none is ever on record."""
+    yield {"name": "taskpilot-backups", "rules": [never_backed_up()]}
+
+
 def causes():
     yield {"name": "taskpilot-targets", "rules": list(targets())}
     yield {"name": "taskpilot-governance", "rules": list(governance())}
@@ -365,6 +370,21 @@ def stores():
         ' - max by (instance, name) (last_success_bundle_request{job="opa"})) / 1e9 > 600',
         "OPA {{ $labels.instance }} has not been able to ask for its bundle {{ $labels.name }}",
         "For {{ $value | humanizeDuration }}: it decides by the policy it has, and a new one does not arrive.",
+    )
+
+
+def never_backed_up():
+    # A server that has just started knows of none for a moment.
+    last = f"max(max_over_time(taskpilot_backup_last_success_timestamp_seconds{{{JOB}}}[1h]))"
+    return alert(
+        "TaskPilotBackupStale",
+        "backup",
+        "warning",
+        "26h",
+        f"{last} == 0",
+        "No backup was ever made",
+        "Since 26 hours ago there should have been one: they are on, and made every day.",
+        last="never",
     )
 
 

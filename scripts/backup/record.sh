@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts on record that the one dump of $BACKUP_DIR is whole and in the store. The server shows the time of the last one as
-# taskpilot_backup_last_success_timestamp_seconds; after two days without one TaskPilotBackupStale fires.
+# taskpilot_backup_last_success_timestamp_seconds; when that is 26 hours ago TaskPilotBackupStale fires.
 #
 #   POSTGRES_URL_FILE  holds postgresql://user:password@host:port/database
 set -eu

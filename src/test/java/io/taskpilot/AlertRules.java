@@ -9,9 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** The shipped rules of Prometheus. */
+/** The shipped rules of Prometheus: those of every installation, and of one whose backups this product makes. */
 public final class AlertRules {
-    static final Path FILE = Path.of("prometheus/taskpilot.rules.yaml");
+    private static final Path FILE = Path.of("prometheus/taskpilot.rules.yaml");
+    private static final Path BACKUPS = Path.of("prometheus/backup.rules.yaml");
 
     private static final Pattern DURATION = Pattern.compile("(?<=\\[|:|offset )(\\d+)([smhd])(?=]|:|\\))");
     private static final Pattern FOR = Pattern.compile("(?m)(?<=^ {8}for: )(\\d+)([smhd])$");
@@ -21,8 +22,10 @@ public final class AlertRules {
     /** Every rule, as YAML has it. */
     public static List<JsonNode> all() throws IOException {
         var rules = new ArrayList<JsonNode>();
-        for (var group : new YAMLMapper().readTree(FILE.toFile()).path("groups")) {
-            group.path("rules").forEach(rules::add);
+        for (var file : List.of(FILE, BACKUPS)) {
+            for (var group : new YAMLMapper().readTree(file.toFile()).path("groups")) {
+                group.path("rules").forEach(rules::add);
+            }
         }
         return rules;
     }
@@ -31,7 +34,7 @@ public final class AlertRules {
         return all().stream().filter(rule -> rule.has("alert")).toList();
     }
 
-    /** The file, with every window and wait a fraction of what it is: days go by in minutes. */
+    /** Those of every installation, with every window and wait a fraction of what it is: days go by in minutes. */
     public static String hurried(int times) throws IOException {
         var text = DURATION.matcher(Files.readString(FILE))
                 .replaceAll(found -> less(found.group(1), found.group(2), times));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.AlertRules;
 import io.taskpilot.PromQl;
+import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.llm.OfflineProvider;
 import io.taskpilot.outside.Tool;
 import io.taskpilot.policy.OpaProcess;
@@ -59,6 +60,8 @@ class DashboardsLiveTest {
         provider = OfflineProvider.start();
         open.push(provider);
         var settings = new HashMap<>(engines.settings());
+        var database = TestPostgres.database();
+        settings.put("TASKPILOT_POSTGRES_URL", database.url().value());
         settings.put("TASKPILOT_POLICY_INGRESS", "enforce");
         settings.put("TASKPILOT_POLICY_MODE", "shadow");
         settings.put(
@@ -70,6 +73,7 @@ class DashboardsLiveTest {
         settings.put("TASKPILOT_ARCHIVE_EVERY", "200ms");
         server = TestServer.start(settings);
         open.push(server);
+        TestPostgres.execute(database, "insert into backups (object, bytes) values ('backups/now.dump', 1)");
         prometheus = PrometheusProcess.start(
                 directory,
                 Files.readString(Path.of("prometheus/taskpilot.rules.yaml")),
