@@ -1,9 +1,14 @@
 package io.taskpilot.chart;
 
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** How the installation is watched and backed up: one rule of the templates each. */
@@ -114,16 +119,75 @@ class ChartOperationsTest {
         assertThat(rules("2.5")).contains("le=\"2.5\"").doesNotContain("le=\"5.0\"");
     }
 
+    /** Any other would match no series, and the objective could not be missed. */
+    @Test
+    void everyObjectiveOfTheLatencyThatIsTakenIsABucketAsTheServerWritesIt() throws IOException {
+        var schema =
+                Objects.JSON.readTree(Chart.HOME.resolve("values.schema.json").toFile());
+        var taken = Objects.list(schema.at("/properties/slo/properties/latencySeconds/enum"))
+                .map(JsonNode::asText)
+                .toList();
+        var row = Files.readAllLines(Path.of("docs/metrics.md")).stream()
+                .filter(line -> line.startsWith("| `taskpilot_workflow_duration_seconds` | seconds |"))
+                .findFirst()
+                .orElseThrow();
+
+        assertThat(taken).containsExactly(row.split("\\|", -1)[3].strip().split(", ", -1));
+        for (var seconds : taken) {
+            assertThat(rules(seconds))
+                    .contains("le=\"%s\"".formatted(Double.parseDouble(seconds)))
+                    .doesNotContain("le=\"0.2\"");
+        }
+    }
+
     private static String rules(String seconds) {
-        var rule = Chart.plain()
-                .values("{metrics: {prometheusRule: {enabled: true}}, slo: {latencySeconds: %s}}".formatted(seconds))
-                .render()
-                .one("PrometheusRule", "taskpilot");
-        return Objects.list(rule.at("/spec/groups"))
+        return groups(Chart.plain().values("{slo: {latencySeconds: %s}}".formatted(seconds)))
                 .filter(group -> group.path("name").asText().contains("workflow-latency"))
                 .flatMap(group -> Objects.list(group.path("rules")))
                 .map(each -> each.path("expr").asText())
                 .reduce("", String::concat);
+    }
+
+    private static Stream<JsonNode> groups(Chart chart) {
+        return chart.values("{metrics: {prometheusRule: {enabled: true}}}")
+                .render()
+                .of("PrometheusRule")
+                .flatMap(rule -> Objects.list(rule.at("/spec/groups")));
+    }
+
+    private static Stream<JsonNode> alerts(Chart chart, String name) {
+        return groups(chart)
+                .flatMap(group -> Objects.list(group.path("rules")))
+                .filter(rule -> rule.path("alert").asText().equals(name));
+    }
+
+    @Test
+    void theServersThatAnAlertMissesAreTheDeploymentsOfThisRelease() {
+        assertThat(missed(Chart.plain()))
+                .isEqualTo(
+                        "kube_deployment_status_replicas_available{namespace=\"demo\",deployment=~\"taskpilot\"} == 0");
+        assertThat(missed(Chart.plain().values("{topology: apart, fullnameOverride: tasks}")))
+                .contains("deployment=~\"tasks-gateway|tasks-agents\"");
+    }
+
+    private static String missed(Chart chart) {
+        return alerts(chart, "TaskPilotDeploymentDown")
+                .map(rule -> rule.path("expr").asText())
+                .collect(joining());
+    }
+
+    @Test
+    void thatNoBackupWasEverMadeIsAnAlertWhereTheyAreOn() {
+        var without = alerts(Chart.plain(), "TaskPilotBackupStale").toList();
+        var with = alerts(Chart.plain().values("{backup: {enabled: true}}"), "TaskPilotBackupStale")
+                .toList();
+
+        assertThat(without).hasSize(1);
+        assertThat(with).hasSize(2).containsAll(without);
+        assertThat(with).anySatisfy(rule -> {
+            assertThat(rule.path("expr").asText()).endsWith(" == 0");
+            assertThat(rule.path("for").asText()).isEqualTo("26h");
+        });
     }
 
     @Test
