@@ -135,7 +135,7 @@ class PodIT {
         var text = "";
         for (var tries = 0; tries < 300; tries++) {
             text = processes.text(9464, "/metrics");
-            if (Stream.of("taskpilot_build_info", "job=\"opa\"", "job=\"guardrails\"")
+            if (Stream.of("taskpilot_build_info", "job=\"opa\"", "job=\"guardrails\"", "\notelcol_")
                     .allMatch(text::contains)) {
                 break;
             }
