@@ -1,6 +1,7 @@
 """The alerts on causes, by where an operator would look first."""
 
 from rule import JOB, SERVERS, alert
+from slos import KEPT
 
 # What is scraped beside the servers, by the jobs of prometheus.yml and of the collector in a pod.
 BESIDE = "opa|guardrails|otel-collector|metrics-exporter"
@@ -73,13 +74,13 @@ def targets():
         "None of the servers of {{ $labels.deployment }} is available",
         "For 5 minutes Kubernetes has had no ready pod of it. With the roles apart: gateways answer callers, agents drive runs.",
     )
-    # The code that a server ends with then, ExitCode.HISTORY_LOST. Once is enough, and it holds until the pod is replaced.
+    # The code that a server ends with then, ExitCode.HISTORY_LOST. Once is enough; its next end, for another reason, hides it.
     yield alert(
         "TaskPilotHistoryLost",
         "journal",
         "critical",
         None,
-        'kube_pod_container_status_last_terminated_exitcode{container="taskpilot"} == 70',
+        'last_over_time((kube_pod_container_status_last_terminated_exitcode{container="taskpilot"} == 70)[6h:30s])',
         "PostgreSQL has lost what it had committed, as {{ $labels.pod }} has found",
         "Stop all servers now: whatever they do builds on what is not there. That one stopped itself, and was started again.",
     )
@@ -127,12 +128,14 @@ def governance():
     by = "by (decision_type) "
     policy = f"taskpilot_policy_evaluation_seconds_count{{{JOB}%s}}[5m]"
     error = ',outcome="error"'
+    kept = f'label_replace(rate({KEPT}[5m]), "decision_type", "ingress", "", "")'
+    asked = f"sum {by}(rate({policy % ''}) or {kept})"
     yield alert(
         "TaskPilotPolicyEvaluationErrors",
         "policy",
         "critical",
         "2m",
-        f"({over(policy % error, policy % '', by)}) > 0.1\nand sum {by}(increase({policy % error})) > 2",
+        f"(sum {by}(rate({policy % error}))\n/ {asked}) > 0.1\nand sum {by}(increase({policy % error})) > 2",
         "Policy gives no verdicts ({{ $labels.decision_type }})",
         "{{ $value | humanizePercentage }} of evaluations fail. Nothing is allowed without a verdict: where it is about a"
         " tool_call runs end failed, where it is about ingress callers get 503.",

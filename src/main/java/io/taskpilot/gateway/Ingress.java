@@ -87,12 +87,7 @@ public final class Ingress {
             var question = new Question(operation, caller);
             var known = control.recent.get(question);
             control.metrics.looked("ingress", known != null);
-            if (known == null) {
-                return ask(question);
-            }
-            // counted like one that is asked for: each failure counts, and would else stand against a few of many
-            control.metrics.policyEvaluated("ingress", known.result().word(), Duration.ZERO);
-            return judge(known, 0);
+            return known == null ? ask(question) : judge(known, 0);
         }
 
         private Future<Void> ask(Question question) {

@@ -325,9 +325,6 @@ final class IngressTest {
         assertThat(asked.size()).isLessThan(5); // a busy machine may take more than a second for them
         assertThat(gateway.metric("taskpilot_cache_requests_total{cache=\"ingress\",result=\"hit\"}"))
                 .isPositive();
-        assertThat(gateway.metric(
-                        "taskpilot_policy_evaluation_seconds_count{decision_type=\"ingress\",outcome=\"allow\"}"))
-                .isEqualTo(5);
     }
 
     @Test
