@@ -4,6 +4,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Measures how late timers fire on each event loop, and so whether the loops turn at all. Thread-safe. */
 public final class EventLoops {
@@ -13,6 +14,7 @@ public final class EventLoops {
 
     private final LoopMetrics metrics;
     private final Map<Thread, Long> loopToLastTick = new ConcurrentHashMap<>();
+    private final AtomicLong blockedAt = new AtomicLong(System.nanoTime() - BLOCKED_NANOS);
 
     EventLoops(LoopMetrics metrics) {
         this.metrics = metrics;
@@ -36,7 +38,10 @@ public final class EventLoops {
 
     void late(long nanos) {
         metrics.late(Duration.ofNanos(nanos));
-        if (nanos >= BLOCKED_NANOS) {
+        var now = System.nanoTime();
+        var before = blockedAt.get();
+        // What stops the whole process stops every loop, and counts once.
+        if (nanos >= BLOCKED_NANOS && now - before >= BLOCKED_NANOS && blockedAt.compareAndSet(before, now)) {
             metrics.blocked();
         }
     }

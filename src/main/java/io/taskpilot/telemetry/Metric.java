@@ -204,7 +204,9 @@ enum Metric {
             .by(Labels.CIRCUIT)
             .when("an engine outside, or a policy on trial")),
     EVENT_LOOP_LAG(timer("taskpilot_event_loop_lag_seconds", "How late timers on an event loop fire.", Bounds.CHECK)),
-    EVENT_LOOP_BLOCKED(counter("taskpilot_event_loop_blocked_total", "Times that one was over a second late.")),
+    EVENT_LOOP_BLOCKED(counter(
+            "taskpilot_event_loop_blocked_total",
+            "Times that one was over a second late; several at once count once.")),
 
     TELEMETRY_DROPPED(counter("taskpilot_telemetry_dropped_total", "Spans and log lines that nobody will see.")
             .by(Labels.SIGNAL, Labels.LOSS)),
