@@ -45,6 +45,9 @@ final class RunsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        if (id != null && (status != null || since != null || cursor != null)) {
+            throw new UsageFailure("with an ID there is one run, and nothing to choose it by");
+        }
         var path = id == null ? "/v1/runs" : "/v1/runs/" + Ids.checked(id, "run_");
         var answer = choice.need(shell).get(path, id == null ? query() : Map.of());
         if (output.json()) {
@@ -59,7 +62,7 @@ final class RunsCommand implements Callable<Integer> {
 
     private void list(JsonNode answer) {
         if (answer.path("items").isEmpty()) {
-            shell.err().println("no run" + (status == null ? "" : " is " + status));
+            shell.err().println(cursor != null ? "no more" : status == null ? "no run" : "no run is " + status);
             return;
         }
         var table = new Table("run", "accepted", "status", "took", "request");

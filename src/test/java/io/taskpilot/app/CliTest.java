@@ -110,6 +110,7 @@ class CliTest {
                 "migrate",
                 "approve nope",
                 "runs apr_1",
+                "runs run_1 --status failed",
                 "cancel",
                 "cancel all"
             })
