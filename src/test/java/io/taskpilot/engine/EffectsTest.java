@@ -121,8 +121,7 @@ class EffectsTest {
 
         assertThat(TestNode.types(events)).contains("tool.outcome_unknown");
         assertThat(brokenOff).hasValue(1);
-        assertThat(count(node, "taskpilot_tool_calls_total", "outcome", "unknown"))
-                .isEqualTo(1);
+        await("it is counted", () -> count(node, "taskpilot_tool_calls_total", "outcome", "unknown") == 1);
     }
 
     @Test
@@ -142,7 +141,7 @@ class EffectsTest {
         await("the driver stops", () -> node.engine.inFlight() == 0);
         assertThat(query("select count(*) from events where type = 'tool.completed'"))
                 .isEqualTo("0");
-        assertThat(count(node, "taskpilot_fence_lost_total")).isEqualTo(1);
+        await("it is counted", () -> count(node, "taskpilot_fence_lost_total") == 1);
     }
 
     private static double count(TestNode node, String name, String... labels) {

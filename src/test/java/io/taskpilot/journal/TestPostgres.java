@@ -104,19 +104,19 @@ public final class TestPostgres implements AfterAllCallback {
             var longAgo = Instant.now().minus(Duration.ofMinutes(2));
             try (var dirs = Files.newDirectoryStream(Path.of(System.getProperty("java.io.tmpdir")), PREFIX + "*")) {
                 for (var dir : dirs) {
-                    var lock = dir.resolve("lock");
-                    if (Files.exists(lock)
-                            && Files.getLastModifiedTime(lock).toInstant().isBefore(longAgo)) {
-                        remove(dir);
-                    }
+                    remove(dir, longAgo);
                 }
             }
         }
 
-        private static void remove(Path dir) {
+        private static void remove(Path dir, Instant longAgo) {
+            var lock = dir.resolve("lock");
             try {
-                LocalPostgres.start(dir).crash();
-                delete(dir);
+                if (Files.exists(lock)
+                        && Files.getLastModifiedTime(lock).toInstant().isBefore(longAgo)) {
+                    LocalPostgres.start(dir).crash();
+                    delete(dir);
+                }
             } catch (IOException | IllegalStateException e) {
                 log.info("left where it is directory={} reason={}", dir, e.toString());
             }
