@@ -33,11 +33,8 @@ final class DecisionsCommand implements Callable<Integer> {
     @Option(names = "--tool", description = "As in create_task.")
     private @Nullable String tool;
 
-    @Option(names = "--limit", description = "1 to 200 (default: ${DEFAULT-VALUE}).", defaultValue = "50")
-    private int limit = 50;
-
-    @Option(names = "--cursor", paramLabel = "CURSOR", description = "The page after another, whose end names it.")
-    private @Nullable String cursor;
+    @Mixin
+    private PageOptions page = new PageOptions();
 
     DecisionsCommand(Shell shell) {
         this.shell = shell;
@@ -64,28 +61,18 @@ final class DecisionsCommand implements Callable<Integer> {
                     item.path("reason").asText());
         }
         table.lines(output.terminal(shell)).forEach(shell.out()::println);
-        if (answer.hasNonNull("next_cursor")) {
-            var next = Terminal.clean(answer.path("next_cursor").asText());
-            shell.err().println("there are more: the same with --cursor " + next);
-        }
+        page.tellNext(answer, shell);
         return ExitCode.OK;
     }
 
     private Map<String, String> query() {
         var query = new LinkedHashMap<String, String>();
-        put(query, "run_id", run);
-        put(query, "decision_type", type);
-        put(query, "result", result);
-        put(query, "tool", tool);
-        put(query, "cursor", cursor);
-        query.put("limit", String.valueOf(limit));
+        PageOptions.put(query, "run_id", run);
+        PageOptions.put(query, "decision_type", type);
+        PageOptions.put(query, "result", result);
+        PageOptions.put(query, "tool", tool);
+        page.addTo(query);
         return query;
-    }
-
-    private static void put(Map<String, String> query, String name, @Nullable String value) {
-        if (value != null) {
-            query.put(name, value);
-        }
     }
 
     /** Exit code 1 when something is broken, or when it could not be told. */

@@ -33,11 +33,8 @@ final class RunsCommand implements Callable<Integer> {
     @Option(names = "--since", paramLabel = "TIME", description = "Accepted then or later, as in 2026-11-23T13:00:00Z.")
     private @Nullable String since;
 
-    @Option(names = "--limit", description = "1 to 200 (default: ${DEFAULT-VALUE}).", defaultValue = "50")
-    private int limit = 50;
-
-    @Option(names = "--cursor", paramLabel = "CURSOR", description = "The page after another, whose end names it.")
-    private @Nullable String cursor;
+    @Mixin
+    private PageOptions page = new PageOptions();
 
     RunsCommand(Shell shell) {
         this.shell = shell;
@@ -45,7 +42,7 @@ final class RunsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        if (id != null && (status != null || since != null || cursor != null)) {
+        if (id != null && (status != null || since != null || page.isLater())) {
             throw new UsageFailure("with an ID there is one run, and nothing to choose it by");
         }
         var path = id == null ? "/v1/runs" : "/v1/runs/" + Ids.checked(id, "run_");
@@ -62,7 +59,7 @@ final class RunsCommand implements Callable<Integer> {
 
     private void list(JsonNode answer) {
         if (answer.path("items").isEmpty()) {
-            shell.err().println(cursor != null ? "no more" : status == null ? "no run" : "no run is " + status);
+            shell.err().println(page.isLater() ? "no more" : status == null ? "no run" : "no run is " + status);
             return;
         }
         var table = new Table("run", "accepted", "status", "took", "request");
@@ -75,10 +72,7 @@ final class RunsCommand implements Callable<Integer> {
                     run.path("input").asText());
         }
         table.lines(output.terminal(shell)).forEach(shell.out()::println);
-        if (answer.hasNonNull("next_cursor")) {
-            var next = Terminal.clean(answer.path("next_cursor").asText());
-            shell.err().println("there are more: the same with --cursor " + next);
-        }
+        page.tellNext(answer, shell);
     }
 
     private static String took(JsonNode seconds) {
@@ -87,16 +81,9 @@ final class RunsCommand implements Callable<Integer> {
 
     private Map<String, String> query() {
         var query = new LinkedHashMap<String, String>();
-        put(query, "status", status);
-        put(query, "since", since);
-        put(query, "cursor", cursor);
-        query.put("limit", String.valueOf(limit));
+        PageOptions.put(query, "status", status);
+        PageOptions.put(query, "since", since);
+        page.addTo(query);
         return query;
-    }
-
-    private static void put(Map<String, String> query, String name, @Nullable String value) {
-        if (value != null) {
-            query.put(name, value);
-        }
     }
 }
