@@ -61,7 +61,7 @@ final class ApprovalsCommand implements Callable<Integer> {
         for (var item : items) {
             table.row(
                     item.path("id").asText(),
-                    Fields.second(item.path("expires_at")),
+                    FieldLines.second(item.path("expires_at")),
                     item.path("kind").asText(),
                     item.path("rule").asText(),
                     call(item));
@@ -75,7 +75,7 @@ final class ApprovalsCommand implements Callable<Integer> {
             var answered = item.path("answered");
             table.row(
                     item.path("id").asText(),
-                    Fields.second(answered.path("at")),
+                    FieldLines.second(answered.path("at")),
                     answered.path("answer").asText(),
                     answered.path("by").asText(),
                     answered.path("reason").asText(),
@@ -96,7 +96,7 @@ final class ApprovalsCommand implements Callable<Integer> {
         if (output.json()) {
             shell.out().println(ApiClient.json(approval));
         } else {
-            Fields.print(approval, shell.out());
+            FieldLines.print(approval, shell.out());
         }
     }
 }

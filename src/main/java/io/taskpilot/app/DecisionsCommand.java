@@ -50,7 +50,7 @@ final class DecisionsCommand implements Callable<Integer> {
         var table = new Table("at", "type", "result", "tool", "rule", "latency", "run", "reason");
         for (var item : answer.path("items")) {
             table.row(
-                    Fields.second(item.path("created_at")),
+                    FieldLines.second(item.path("created_at")),
                     item.path("decision_type").asText(),
                     item.path("result").asText(),
                     item.path("tool").asText(),

@@ -52,7 +52,7 @@ final class RunsCommand implements Callable<Integer> {
         } else if (id == null) {
             list(answer);
         } else {
-            Fields.print(answer, shell.out());
+            FieldLines.print(answer, shell.out());
         }
         return ExitCode.OK;
     }
@@ -66,7 +66,7 @@ final class RunsCommand implements Callable<Integer> {
         for (var run : answer.path("items")) {
             table.row(
                     run.path("id").asText(),
-                    Fields.second(run.path("created_at")),
+                    FieldLines.second(run.path("created_at")),
                     run.path("status").asText(),
                     took(run.path("duration_s")),
                     run.path("input").asText());

@@ -58,7 +58,7 @@ public final class RunMetrics {
         } else if (event instanceof RunEvent.PolicyDecided decided) {
             held(decided);
         } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
-            workflows.toolHeld(
+            workflows.toolSettled(
                     unknown.tool(), "unknown"); // most were not seen to end: their node died, or was told to stop
         }
     }
@@ -66,9 +66,9 @@ public final class RunMetrics {
     private void held(RunEvent.PolicyDecided decided) {
         var result = decided.verdict().result();
         if (result == DecisionResult.DENY) {
-            workflows.toolHeld(decided.call().tool(), "denied");
+            workflows.toolSettled(decided.call().tool(), "denied");
         } else if (result == DecisionResult.REQUIRE_APPROVAL) {
-            workflows.toolHeld(decided.call().tool(), "awaiting_approval");
+            workflows.toolSettled(decided.call().tool(), "awaiting_approval");
         }
     }
 
@@ -92,7 +92,7 @@ public final class RunMetrics {
 
     /** It was allowed, and never begun. */
     void toolRefused(String tool) {
-        workflows.toolHeld(tool, "error");
+        workflows.toolSettled(tool, "error");
     }
 
     void evaluated(DecisionResult result, double ms) {

@@ -63,14 +63,14 @@ public final class WorkflowMetrics {
         genAi.agent(agent, outcome, took);
     }
 
-    /** A call that nobody saw end: it was held before it began, or its outcome is unknown. */
-    public void toolHeld(String tool, String outcome) {
+    /** What became of a call, also of one that never began or that nobody saw end. */
+    public void toolSettled(String tool, String outcome) {
         toolCalls.of(tool, outcome).increment();
     }
 
     /** @param outcome executed, error or timeout */
     public void toolCalled(String tool, String outcome, Duration took) {
-        toolCalls.of(tool, outcome).increment();
+        toolSettled(tool, outcome);
         toolTook(tool, outcome, took);
     }
 

@@ -10,6 +10,7 @@ import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
+import io.taskpilot.telemetry.Scrape;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -88,7 +89,15 @@ class OpaOutageTest {
             assertThat(types(events)).last().isEqualTo("run.succeeded");
             Outage.startedOnlyWhatWasAllowed(events);
             awaitHealth(server, "up");
+            assertThat(withoutVerdict(server))
+                    .as("an outage that is waited out is one")
+                    .isPositive();
         }
+    }
+
+    private static double withoutVerdict(TestServer server) throws Exception {
+        var metrics = new ApiUser(URI.create(server.managementUrl())).send("GET", "/metrics", null);
+        return Scrape.parse(metrics.body()).sum("taskpilot_policy_evaluation_seconds_count", "outcome", "error");
     }
 
     @Test

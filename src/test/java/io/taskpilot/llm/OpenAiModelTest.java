@@ -521,6 +521,25 @@ class OpenAiModelTest {
         }
     }
 
+    /** The provider bills what it wrote until then, and has not said how much that is. */
+    @Test
+    void anAnswerThatIsBrokenOffIsCountedByWhatCameOfIt() throws Exception {
+        var begun = "data: {\"choices\":[{\"delta\":{\"content\":\"half of it\"}}]}\n\n";
+        try (var provider = WireProvider.start(vertx, stall(begun))) {
+            var call = call(LONG);
+            var model = model(provider.baseUrl(), true);
+            Promise<Answer> answer = Promise.promise();
+            context.runOnContext(
+                    unused -> model.chat(request("gpt-4.1-mini", List.of(), null), call, text -> call.abort())
+                            .onComplete(answer));
+
+            assertThat(slug(answer.future())).isEqualTo("provider-aborted");
+        }
+
+        assertThat(Scrape.parse(metrics.scrape("text/plain")).sum("taskpilot_llm_tokens_total", "type", "output"))
+                .isEqualTo((double) OfflineModel.tokens("half of it"));
+    }
+
     @Test
     void abortClosesTheSocketInTheMiddleOfAnAnswer() throws Exception {
         for (var script : List.of(silence(), stall("data: {\"choices\":[]}\n\n"))) {

@@ -40,7 +40,7 @@ final class MetricsTest {
         workflows.completed("taskpilot", "succeeded", SECOND);
         workflows.active("taskpilot", () -> 1);
         workflows.agent("PlannerAgent", "success", SECOND);
-        workflows.toolHeld("create_task", "awaiting_approval");
+        workflows.toolSettled("create_task", "awaiting_approval");
         workflows.toolCalled("create_task", "executed", SECOND);
         workflows.takenOver("node_dead");
         workflows.fenceLost();
@@ -88,6 +88,16 @@ final class MetricsTest {
         metrics.dependencies().circuit("opa", () -> 2);
         metrics.telemetryDropped("traces", "queue_full", () -> 1);
         metrics.loops().late(SECOND.toNanos());
+    }
+
+    @Test
+    void aPauseOfTheWholeProcessIsOneBlockThoughEachLoopWasLate() {
+        for (var loop = 0; loop < 4; loop++) {
+            metrics.loops().late(SECOND.toNanos());
+        }
+
+        assertThat(scrape().sum("taskpilot_event_loop_blocked_total")).isEqualTo(1);
+        assertThat(scrape().sum("taskpilot_event_loop_lag_seconds_count")).isEqualTo(4);
     }
 
     @ParameterizedTest

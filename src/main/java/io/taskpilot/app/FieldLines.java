@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.PrintStream;
 
 /** One thing of the API with all it has, a field a line; fields of fields are indented. */
-final class Fields {
-    private Fields() {}
+final class FieldLines {
+    private FieldLines() {}
 
     static void print(JsonNode thing, PrintStream out) {
         thing.forEachEntry((name, value) -> {
