@@ -82,8 +82,8 @@ class S3LoadTest {
 
     /**
      * Ours, which are named after the URL while they send; those that prepare uploads, where there are one or two
-     * processors and where there are more; and the client's own. One of those that prepare counts while the client is
-     * at work in it: it gives its turn back before it has quite ended.
+     * processors and where there are more; and the client's own. Those that prepare count while they wait for the
+     * store: one that has read the first part, and hands over to the one that waits, is there for a moment beside it.
      */
     private static Map<String, Integer> threads() {
         var kinds = Map.<String, Predicate<String>>of(
@@ -94,13 +94,14 @@ class S3LoadTest {
         Thread.getAllStackTraces()
                 .forEach((thread, stack) -> kinds.forEach((kind, test) -> counts.merge(
                         kind,
-                        test.test(thread.getName()) && (!kind.equals("uploads") || inClient(stack)) ? 1 : 0,
+                        test.test(thread.getName()) && (!kind.equals("uploads") || waitsInClient(stack)) ? 1 : 0,
                         Integer::sum)));
         return counts;
     }
 
-    private static boolean inClient(StackTraceElement[] stack) {
-        return Arrays.stream(stack).anyMatch(frame -> frame.getClassName().startsWith("io.minio."));
+    private static boolean waitsInClient(StackTraceElement[] stack) {
+        return Arrays.stream(stack).anyMatch(frame -> frame.getClassName().startsWith("io.minio."))
+                && Arrays.stream(stack).anyMatch(frame -> frame.getMethodName().equals("waitingGet"));
     }
 
     @Test
