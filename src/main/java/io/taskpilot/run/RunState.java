@@ -20,17 +20,12 @@ public final class RunState {
     private RunEvent.@Nullable GuardrailChecked inputCheck;
     private RunEvent.@Nullable AgentStarted openTurn;
     private List<AgentTurn> turns = List.of();
-    private @Nullable UUID taskId;
-    private @Nullable TaskProposal proposal;
+    private RunEvent.@Nullable TaskProposed proposed;
     private @Nullable TaskStatus taskStatus;
     private @Nullable ReviewVerdict review;
-    private RunEvent.@Nullable ApprovalDecided reviewAnswer;
-    private RunEvent.@Nullable ApprovalRequested asked;
-    private int approvals;
-    private boolean restored;
+    private Questions questions = Questions.NONE;
     private Duration outOfTime = Duration.ZERO;
     private ToolCalls calls = ToolCalls.NONE;
-    private List<UUID> tasks = List.of();
     private @Nullable RunEvent refusal;
     private Usage usage = Usage.NONE;
     private RunEvent.@Nullable Ended ended;
@@ -71,7 +66,7 @@ public final class RunState {
         for (var move : TaskMove.of(this, recorded.event())) {
             next.taskStatus = move.status();
         }
-        if (recorded.event() instanceof RunEvent.Resumed resumed && resumed.isRestore() && asked == null) {
+        if (recorded.event() instanceof RunEvent.Resumed resumed && resumed.isRestore() && questions.open() == null) {
             next.outOfTime = outOfTime.plus(Duration.between(lastAt, recorded.at()));
         }
         next.fold(recorded.event(), recorded.at());
@@ -92,9 +87,8 @@ public final class RunState {
             openTurn = started;
         } else if (event instanceof RunEvent.AgentCompleted completed) {
             completed(completed);
-        } else if (event instanceof RunEvent.TaskProposed proposed) {
-            taskId = proposed.taskId();
-            proposal = proposed.task();
+        } else if (event instanceof RunEvent.TaskProposed made) {
+            proposed = made;
         } else if (event instanceof RunEvent.ReviewCompleted completed) {
             review = completed.verdict();
         } else if (event instanceof RunEvent.PolicyDecided decided) {
@@ -106,7 +100,7 @@ public final class RunState {
         } else if (event instanceof RunEvent.ToolStarted started) {
             started(started);
         } else if (event instanceof RunEvent.ToolCompleted completed) {
-            returned(completed);
+            calls = calls.returned(completed, taskId());
         } else if (event instanceof RunEvent.ToolOutcomeUnknown unknown) {
             calls = calls.with(unknown.callId(), call -> call.at(CallState.Stage.UNKNOWN));
         } else if (event instanceof RunEvent.Ended end) {
@@ -125,7 +119,9 @@ public final class RunState {
         if (event.cause().equals("node_dead")) {
             attempt++;
         }
-        restored |= event.isRestore();
+        if (event.isRestore()) {
+            questions = questions.restored();
+        }
         openTurn = null;
         calls = calls.inDoubt();
     }
@@ -163,28 +159,17 @@ public final class RunState {
 
     private void asked(RunEvent.ApprovalRequested event, Instant at) {
         become(RunStatus.AWAITING_APPROVAL, at);
-        asked = event;
-        approvals++;
+        questions = questions.ask(event);
         if (event.kind().isOfACall()) {
             calls = calls.with(event.call().id(), call -> call.at(CallState.Stage.ASKED));
         }
     }
 
     private void answered(RunEvent.ApprovalDecided event, Instant at) {
-        var question = Objects.requireNonNull(asked, "an answer without a question");
-        if (!event.approvalId().equals(question.approvalId())
-                || !(event.answer() == ApprovalAnswer.EXPIRED
-                        || question.kind().answers().contains(event.answer()))) {
-            throw new IllegalStateException(
-                    "%s does not answer %s".formatted(event.answer().word(), question.approvalId()));
-        }
+        var question = questions.question();
+        questions = questions.answer(event);
         become(RunStatus.RUNNING, at);
-        asked = null;
-        if (question.kind() == ApprovalKind.REVIEW) {
-            reviewAnswer = event;
-        } else if (question.kind() == ApprovalKind.RESTORED) {
-            restored = false;
-        } else {
+        if (question.kind().isOfACall()) {
             calls = calls.with(question.call().id(), call -> call.answered(event));
         }
         if (event.answer().decision() == DecisionResult.DENY) {
@@ -195,25 +180,9 @@ public final class RunState {
     private void started(RunEvent.ToolStarted event) {
         calls = calls.with(event.callId(), call -> call.started(event));
         var call = Objects.requireNonNull(calls.byId().get(event.callId())).call();
-        if (proposal != null && Workflow.isReviewed(this, call)) {
+        if (proposed != null && Workflow.isReviewed(this, call)) {
             calls = calls.reviewed(event.callId());
         }
-    }
-
-    private void returned(RunEvent.ToolCompleted event) {
-        calls = calls.with(event.callId(), call -> call.returned(event));
-        var longer = new ArrayList<>(tasks);
-        if (event.callId().equals(calls.reviewed())) {
-            if (event.error()) {
-                calls = calls.reviewed(null); // it had no effect, so another call may still carry the proposal out
-            } else if (taskId != null) {
-                longer.add(taskId);
-            }
-        }
-        event.changes().stream()
-                .filter(change -> change.kind() == TaskChange.Kind.CREATE)
-                .forEach(change -> longer.add(change.taskId()));
-        tasks = List.copyOf(longer);
     }
 
     private RunState copy() {
@@ -227,17 +196,12 @@ public final class RunState {
         copy.inputCheck = inputCheck;
         copy.openTurn = openTurn;
         copy.turns = turns;
-        copy.taskId = taskId;
-        copy.proposal = proposal;
+        copy.proposed = proposed;
         copy.taskStatus = taskStatus;
         copy.review = review;
-        copy.reviewAnswer = reviewAnswer;
-        copy.asked = asked;
-        copy.approvals = approvals;
-        copy.restored = restored;
+        copy.questions = questions;
         copy.outOfTime = outOfTime;
         copy.calls = calls;
-        copy.tasks = tasks;
         copy.refusal = refusal;
         copy.usage = usage;
         copy.ended = ended;
@@ -308,11 +272,11 @@ public final class RunState {
     }
 
     public @Nullable UUID taskId() {
-        return taskId;
+        return proposed == null ? null : proposed.taskId();
     }
 
     public @Nullable TaskProposal proposal() {
-        return proposal;
+        return proposed == null ? null : proposed.task();
     }
 
     /** Null before the task is proposed. */
@@ -326,22 +290,22 @@ public final class RunState {
 
     /** The answer of the person whom the reviewer's REVIEW called in. */
     public RunEvent.@Nullable ApprovalDecided reviewAnswer() {
-        return reviewAnswer;
+        return questions.review();
     }
 
     /** The question that waits for an answer, if one does. */
     public RunEvent.@Nullable ApprovalRequested asked() {
-        return asked;
+        return questions.open();
     }
 
     /** How many times people were asked. */
     public int approvals() {
-        return approvals;
+        return questions.asked();
     }
 
     /** True from the restore of its database until a person says that the run may go on. */
     public boolean isRestored() {
-        return restored;
+        return questions.isRestored();
     }
 
     /** By call id, in the order they were asked for. */
@@ -357,7 +321,7 @@ public final class RunState {
 
     /** Tasks this run executed or made so far. */
     public List<UUID> tasks() {
-        return tasks;
+        return calls.tasks();
     }
 
     /** The last verdict that did not let something pass: a rail's, policy's or a person's. */
