@@ -17,8 +17,6 @@ import io.taskpilot.engine.RunSpans;
 import io.taskpilot.engine.SealCopies;
 import io.taskpilot.engine.Sealer;
 import io.taskpilot.engine.TraceArchive;
-import io.taskpilot.gateway.ApiKeys;
-import io.taskpilot.gateway.Authentication;
 import io.taskpilot.gateway.Gateway;
 import io.taskpilot.gateway.Listeners;
 import io.taskpilot.journal.Database;
@@ -45,11 +43,9 @@ import io.vertx.core.VertxOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -109,7 +105,7 @@ public final class Server {
     }
 
     private void open() throws IOException {
-        var authentication = authentication(); // before anything is started: its file may be wrong
+        var authentication = Callers.of(config.auth()); // before anything is started: its file may be wrong
         var version = Version.read();
         var metrics = new Metrics(
                 version.number(),
@@ -299,26 +295,6 @@ public final class Server {
     private void deploy(Vertx vertx, String name, Deployable verticle) {
         var id = vertx.deployVerticle(verticle).await();
         closer.add(name, CLOSE, () -> vertx.undeploy(id));
-    }
-
-    private Authentication authentication() {
-        return callers().withMetricsToken(config.auth().metricsToken());
-    }
-
-    private Authentication callers() {
-        var auth = config.auth();
-        if (auth.mode() == TaskPilotConfig.Auth.Mode.NONE) {
-            return Authentication.none();
-        }
-        var file = Objects.requireNonNull(auth.keysFile(), "auth.keysFile"); // the configuration's checks saw to both
-        var secret = Objects.requireNonNull(auth.secret(), "auth.secret");
-        try {
-            var keys = Files.readString(file);
-            return Site.configured(
-                    "auth.keysFile: %s: ".formatted(file), () -> Authentication.keys(ApiKeys.parse(keys, secret)));
-        } catch (IOException e) {
-            throw new ConfigException(List.of("auth.keysFile: %s can't be read".formatted(file)));
-        }
     }
 
     /** A fail-over lost what was committed: whatever this process did next would build on what is not there. */
