@@ -6,6 +6,7 @@ import io.taskpilot.telemetry.OpenSpan;
 import io.taskpilot.telemetry.Spans;
 import io.taskpilot.telemetry.Trace;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,15 @@ import org.slf4j.LoggerFactory;
  */
 public final class CallContext {
     private static final Logger log = LoggerFactory.getLogger(CallContext.class);
+
+    /** Nobody waits any more for what the call was to bring. */
+    static final class Aborted extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Aborted() {
+            super("the call was broken off", null, false, false);
+        }
+    }
 
     /** What becomes of a call, the same wherever in its trace one looks at it from. */
     private static final class Course {
@@ -120,6 +130,16 @@ public final class CallContext {
         }
         course.aborts.add(abort);
         return () -> course.aborts.remove(abort);
+    }
+
+    /** The work's result, or {@link Aborted} as soon as the call is broken off: the work may go on, and nobody waits. */
+    <T> Future<T> orAborted(Future<T> work) {
+        var first = Promise.<T>promise();
+        var forget = onAbort(() -> first.tryFail(new Aborted()));
+        if (!isAborted()) {
+            work.onComplete(first::tryComplete, first::tryFail);
+        }
+        return first.future().onComplete(unused -> forget.run());
     }
 
     /** Breaks the call off: sockets are reset, nobody waits for the answer. Idempotent. */

@@ -14,10 +14,8 @@ import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.Step;
 import io.taskpilot.run.Workflow;
 import io.vertx.core.Future;
-import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,15 +36,6 @@ final class RunDriver {
 
     /** How a run is cancelled when another node was asked: the database tells no more. */
     static final String ON_REQUEST = "on request";
-
-    /** What the driver was told to stop for; fails whatever step is under way. */
-    private static final class Stopped extends RuntimeException {
-        private static final long serialVersionUID = 1L;
-
-        Stopped() {
-            super("the run was stopped", null, false, false);
-        }
-    }
 
     private record Ending(RunStatus status, Problem problem) {}
 
@@ -147,10 +136,10 @@ final class RunDriver {
     /** One turn of the loop, and the turns after it. */
     private Future<Void> advance() {
         if (ending != null || abandoned || (releasing && !hasStartedCall())) {
-            return Future.failedFuture(new Stopped());
+            return Future.failedFuture(new CallContext.Aborted());
         }
         var step = workflow.next(history.state());
-        while (step instanceof Step.Append append && !isEarly(append.notBefore())) {
+        while (step instanceof Step.Append append && !isEarly(step)) {
             history.take(append.events());
             step = workflow.next(history.state());
         }
@@ -163,11 +152,13 @@ final class RunDriver {
         var next = step;
         var wait = until(step);
         if (wait > 0) {
-            return history.flush().compose(unused -> orStopped(pause(wait))).compose(unused -> advance());
+            return history.flush()
+                    .compose(unused -> call.orAborted(pause(wait)))
+                    .compose(unused -> advance());
         }
         if (StepPerformer.isEffect(step)) {
             return history.flush()
-                    .compose(unused -> orStopped(leaseHeld()))
+                    .compose(unused -> call.orAborted(leaseHeld()))
                     .compose(unused -> effect(next))
                     .compose(unused -> advance());
         }
@@ -212,7 +203,7 @@ final class RunDriver {
             return Future.succeededFuture();
         }
         var flushed = history.flush();
-        return orStopped(events).compose(came -> flushed.map(unused -> take(came)));
+        return call.orAborted(events).compose(came -> flushed.map(unused -> take(came)));
     }
 
     private Future<Void> effect(Step step) {
@@ -220,14 +211,14 @@ final class RunDriver {
     }
 
     private Future<Void> ask(Step.AskAgent step) {
-        return orStopped(performer.ask(history.state(), step, call.at(trace.here())))
+        return call.orAborted(performer.ask(history.state(), step, call.at(trace.here())))
                 .map(this::take)
                 .recover(cause -> wasNotBegun(cause) ? Future.succeededFuture() : Future.failedFuture(cause));
     }
 
     /** The lease ran out before the model was asked: ask once it is back. */
     private boolean wasNotBegun(Throwable cause) {
-        return !(cause instanceof Stopped)
+        return !(cause instanceof CallContext.Aborted)
                 && (!isHeld() || Failure.from(cause).slug().equals("provider-not-started"));
     }
 
@@ -237,9 +228,10 @@ final class RunDriver {
             callsUnderWay.computeIfAbsent(
                     started.call().id(), unused -> performer.runTool(history.state(), started, call.at(trace.here())));
         }
-        return orStopped(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
+        return call.orAborted(Future.any(List.copyOf(callsUnderWay.values()))).compose(unused -> {
             if (abandoned) {
-                return Future.failedFuture(new Stopped()); // a call that was broken off ends, and says nothing
+                return Future.failedFuture(
+                        new CallContext.Aborted()); // a call that was broken off ends, and says nothing
             }
             takeEnded();
             return history.flush();
@@ -317,16 +309,6 @@ final class RunDriver {
         return history.flush();
     }
 
-    /** The work's result, or {@link Stopped} as soon as the call is broken off. */
-    private <T> Future<T> orStopped(Future<T> work) {
-        var first = Promise.<T>promise();
-        var forget = call.onAbort(() -> first.tryFail(new Stopped()));
-        if (!call.isAborted()) {
-            work.onComplete(first::tryComplete, first::tryFail);
-        }
-        return first.future().onComplete(unused -> forget.run());
-    }
-
     private boolean isHeld() {
         return lease.isHeldBy(owner);
     }
@@ -346,16 +328,13 @@ final class RunDriver {
         return vertx.timer(millis, MILLISECONDS).mapEmpty();
     }
 
-    private boolean isEarly(Instant notBefore) {
-        return notBefore.isAfter(lease.now());
+    private boolean isEarly(Step step) {
+        return step.notBefore().isAfter(lease.now());
     }
 
     /** Milliseconds until a step may be performed, rounded up; 0 for now. */
     private long until(Step step) {
-        var notBefore = step instanceof Step.Append append
-                ? append.notBefore()
-                : step instanceof Step.Decide decide ? decide.notBefore() : Instant.MIN;
-        return isEarly(notBefore) ? Duration.between(lease.now(), notBefore).toMillis() + 1 : 0;
+        return isEarly(step) ? Duration.between(lease.now(), step.notBefore()).toMillis() + 1 : 0;
     }
 
     private void close() {

@@ -6,12 +6,12 @@ import org.jspecify.annotations.Nullable;
 
 /** What a run needs next. Performing it yields events; appending them is the only write. */
 public sealed interface Step {
+    /** Database time to wait for; {@link Instant#MIN} for none. */
+    default Instant notBefore() {
+        return Instant.MIN;
+    }
 
-    /**
-     * Nothing to do outside: append these.
-     *
-     * @param notBefore database time to wait for; {@link Instant#MIN} for none
-     */
+    /** Nothing to do outside: append these. */
     record Append(List<RunEvent> events, Instant notBefore) implements Step {
         public Append {
             events = List.copyOf(events);
@@ -32,11 +32,7 @@ public sealed interface Step {
     /** One model call and the output rail on its answer; yields {@code agent.completed} and {@code guardrail.checked}. */
     record AskAgent(Agent agent, int turn) implements Step {}
 
-    /**
-     * Ask policy about calls; yields {@code policy.decided}, and {@code tool.started} for what is allowed.
-     *
-     * @param notBefore database time to wait for; {@link Instant#MIN} for none
-     */
+    /** Ask policy about calls; yields {@code policy.decided}, and {@code tool.started} for what is allowed. */
     record Decide(List<ToolCall> calls, Instant notBefore) implements Step {
         public Decide {
             calls = List.copyOf(calls);
