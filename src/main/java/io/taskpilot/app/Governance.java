@@ -124,7 +124,9 @@ final class Governance {
         });
         site.use("opa", "OPA server at " + url.getAuthority());
         return Site.configured("", () -> {
-            var answer = asksIngress() ? engine.warmUpWithIngress(WARM_UP) : engine.warmUp(WARM_UP);
+            var timeout = config.policy().timeout();
+            var patience = timeout.compareTo(WARM_UP) > 0 ? timeout : WARM_UP;
+            var answer = asksIngress() ? engine.warmUpWithIngress(patience) : engine.warmUp(patience);
             answer.onSuccess(revision -> log.info("policy answers revision={}", revision))
                     .recover(error -> error instanceof IllegalArgumentException
                             ? Future.failedFuture(error)

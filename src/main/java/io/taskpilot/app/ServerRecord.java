@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 record ServerRecord(@Nullable URI url, URI managementUrl, long pid) {
     private static final String FILE = "server.json";
-    private static final Duration ALIVE = Duration.ofSeconds(2);
+    private static final Duration ALIVE = Duration.ofSeconds(5);
 
     void write(Path dataDir) throws IOException {
         Files.createDirectories(dataDir);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.AlertRules;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
@@ -95,7 +96,7 @@ class AlertmanagerTest {
 
     /** Of these alerts, sent at once to an Alertmanager that has no others, those that nobody is told of. */
     private List<Map<String, String>> heldBack(List<Map<String, String>> alerts) throws Exception {
-        var port = Nginx.freePort();
+        var port = OutsideProcess.unusedPort();
         var process = start(port);
         try {
             var operator = new ApiUser(URI.create("http://127.0.0.1:" + port));

@@ -1,5 +1,6 @@
 package io.taskpilot.app;
 
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
@@ -29,8 +30,8 @@ final class CollectorProcess implements AutoCloseable {
     /** Returns when it counts all that; skips the test where there is no collector. */
     static CollectorProcess start(Path directory) throws Exception {
         var binary = Tool.orSkip("OTELCOL", "otelcol");
-        var otlp = Nginx.freePort();
-        var metrics = Nginx.freePort();
+        var otlp = OutsideProcess.unusedPort();
+        var metrics = OutsideProcess.unusedPort();
         var file = directory.resolve("collector.yaml");
         Files.writeString(file, """
                 receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:%d" } } } }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.config.ConfigException;
-import java.io.IOException;
+import io.taskpilot.outside.OutsideProcess;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -32,17 +32,11 @@ class CollectorTroubleTest {
     @CsvSource({"DEAD,grpc", "DEAD,http/protobuf", "HANGING,grpc", "HANGING,http/protobuf"})
     void runsGoOnAndLostSpansAreCounted(Trouble trouble, String protocol) throws Exception {
         if (trouble == Trouble.DEAD) {
-            loseSpans(unusedPort(), protocol, "not_taken");
+            loseSpans(OutsideProcess.unusedPort(), protocol, "not_taken");
             return;
         }
         try (var mute = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             loseSpans(mute.getLocalPort(), protocol, "queue_full");
-        }
-    }
-
-    private static int unusedPort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 

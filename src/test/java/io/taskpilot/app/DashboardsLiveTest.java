@@ -68,11 +68,12 @@ class DashboardsLiveTest {
                 "TASKPILOT_POLICY_CANDIDATE",
                 Path.of("conf/policy").toAbsolutePath().toString());
         settings.put("TASKPILOT_LLM_BASE_URL", "http://127.0.0.1:%d/v1".formatted(provider.port()));
-        settings.put("TASKPILOT_LLM_TIMEOUT", "5s");
+        settings.put("TASKPILOT_LLM_TIMEOUT", "30s");
         settings.put("TASKPILOT_ARCHIVE_AFTER", "0s");
         settings.put("TASKPILOT_ARCHIVE_EVERY", "200ms");
         server = TestServer.start(settings);
         open.push(server);
+        RealEngines.awaitUp(server);
         TestPostgres.execute(database, "insert into backups (object, bytes) values ('backups/now.dump', 1)");
         prometheus = PrometheusProcess.start(
                 directory,

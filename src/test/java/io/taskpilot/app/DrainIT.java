@@ -57,7 +57,7 @@ class DrainIT {
 
     @Test
     void runsAskingAModelGoOnElsewhereAtOnceAndReadersFollow(TestReporter reporter) throws Exception {
-        var slow = Map.of("TASKPILOT_LLM_OFFLINE_LATENCY", "2s", "TASKPILOT_DRAIN_ACCEPT", "3s");
+        var slow = Map.of("TASKPILOT_LLM_OFFLINE_LATENCY", "4s", "TASKPILOT_DRAIN_ACCEPT", "8s");
         var leaving = server(slow);
         var staying = server(slow);
         var runs = new ArrayList<String>();
@@ -217,7 +217,7 @@ class DrainIT {
         receiver.start();
         var conf = WebhookConf.write(
                 directory.resolve("conf"), receiver.getAddress().getPort(), timeout);
-        return Map.of("TASKPILOT_CONF_DIR", conf.toString(), "TASKPILOT_DRAIN_ACCEPT", "1s");
+        return Map.of("TASKPILOT_CONF_DIR", conf.toString(), "TASKPILOT_DRAIN_ACCEPT", "8s");
     }
 
     /** A WebSocket that only listens. */

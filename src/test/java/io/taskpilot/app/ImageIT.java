@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -31,7 +32,7 @@ class ImageIT {
         }
         var process = new ProcessBuilder("scripts/rehearse-image", directory.toString()).redirectErrorStream(true);
         process.environment().put("POSTGRES_URL", TestPostgres.database().url().value());
-        process.environment().put("PORT", String.valueOf(Nginx.freePort()));
+        process.environment().put("PORT", String.valueOf(OutsideProcess.unusedPort()));
         var started = process.start();
         var said = new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 

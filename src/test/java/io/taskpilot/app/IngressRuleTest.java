@@ -134,7 +134,7 @@ class IngressRuleTest {
     private Map<String, String> serve(Path policy) throws Exception {
         var started = OpaProcess.start(policy);
         process = started;
-        return Map.of("TASKPILOT_OPA_URL", started.url().toString(), "TASKPILOT_POLICY_TIMEOUT", "2s");
+        return Map.of("TASKPILOT_OPA_URL", started.url().toString(), "TASKPILOT_POLICY_TIMEOUT", "10s");
     }
 
     private Map<String, String> settings(Path conf) {

@@ -182,6 +182,9 @@ class LogIT {
                 .isEqualTo(200);
         server.user().finish(INPUT);
         log(log -> !log.saying("log level changed from=info to=warn").lines().isEmpty());
+        while (!operator.send("GET", "/metrics", null).body().contains("taskpilot_admission_in_flight 0.0")) {
+            Thread.onSpinWait(); // the run's last line comes after its answer
+        }
         assertThat(operator.send("PUT", "/log-level", "{\"level\": \"debug\"}").statusCode())
                 .isEqualTo(200);
         server.user().finish(INPUT);
@@ -218,7 +221,7 @@ class LogIT {
         server.stop();
         server = ServerProcess.startUnheard(
                 directory.resolve("unheard"),
-                Map.of("TASKPILOT_POSTGRES_URL", database.url().value(), "TASKPILOT_DRAIN_ACCEPT", "3s"));
+                Map.of("TASKPILOT_POSTGRES_URL", database.url().value(), "TASKPILOT_DRAIN_ACCEPT", "10s"));
         var user = server.user();
         for (var i = 0; i < 100; i++) { // over a pipe's 64 KiB
             user.send("GET", "/v1/" + "n".repeat(1_000), null);

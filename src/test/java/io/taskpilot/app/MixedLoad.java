@@ -54,6 +54,7 @@ public final class MixedLoad implements AutoCloseable {
             settings = settings(receiver());
             server = TestServer.start(settings);
             open.push(server::close);
+            RealEngines.awaitUp(server);
         } catch (Exception | Error e) {
             close();
             throw e;
@@ -75,12 +76,12 @@ public final class MixedLoad implements AutoCloseable {
     private Map<String, String> settings(int receiver) throws Exception {
         var conf = Files.createTempDirectory("taskpilot-conf");
         open.push(() -> TestPostgres.delete(conf));
-        WebhookConf.write(conf, receiver, "5s");
+        WebhookConf.write(conf, receiver, "60s");
         var all = new HashMap<>(engines.settings());
         all.put("TASKPILOT_CONF_DIR", conf.toString());
         all.put("TASKPILOT_POSTGRES_URL", database.url().value());
         all.put("TASKPILOT_LLM_BASE_URL", "http://127.0.0.1:%d/v1".formatted(provider.port()));
-        all.put("TASKPILOT_LLM_TIMEOUT", "5s");
+        all.put("TASKPILOT_LLM_TIMEOUT", "30s");
         all.put("TASKPILOT_POLICY_MODE", "shadow");
         all.put(
                 "TASKPILOT_POLICY_CANDIDATE",

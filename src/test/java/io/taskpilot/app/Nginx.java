@@ -1,9 +1,9 @@
 package io.taskpilot.app;
 
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -24,8 +23,6 @@ import java.util.stream.Stream;
 final class Nginx implements AutoCloseable {
     private static final Path SHIPPED = Path.of("docker/nginx");
     private static final String CHECK = "listen 127.0.0.1:8001;";
-    private static final int LOWEST_PORT = 10_000;
-    private static final int EPHEMERAL_PORTS = 32_768;
 
     private final Process process;
     private final Path log;
@@ -46,8 +43,8 @@ final class Nginx implements AutoCloseable {
 
     /** @param files that take the place of shipped ones, by name */
     static Nginx start(Path directory, List<Integer> nodes, Map<String, String> files) throws Exception {
-        var port = freePort();
-        var checkPort = freePort();
+        var port = OutsideProcess.unusedPort();
+        var checkPort = OutsideProcess.unusedPort();
         configure(directory, port, checkPort, nodes, files);
         var log = directory.resolve("log");
         var process = command(directory).redirectOutput(log.toFile()).start();
@@ -62,7 +59,7 @@ final class Nginx implements AutoCloseable {
 
     /** What {@code nginx -t} says of the shipped configuration with these nodes, warnings included. */
     static String check(Path directory, List<Integer> nodes) throws Exception {
-        configure(directory, freePort(), freePort(), nodes, Map.of());
+        configure(directory, OutsideProcess.unusedPort(), OutsideProcess.unusedPort(), nodes, Map.of());
         var process = command(directory, "-t").start();
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         process.waitFor();
@@ -112,28 +109,6 @@ final class Nginx implements AutoCloseable {
                         "daemon off; pid " + directory.resolve("nginx.pid") + ";"),
                 Stream.of(more));
         return new ProcessBuilder(command.toList()).redirectErrorStream(true);
-    }
-
-    /**
-     * A port that a server may leave and take again: not one of those that the system hands to whoever connects
-     * somewhere meanwhile.
-     */
-    static int freePort() throws IOException {
-        for (var tries = 0; tries < 100; tries++) {
-            var port = ThreadLocalRandom.current().nextInt(LOWEST_PORT, EPHEMERAL_PORTS);
-            if (isFree(port)) {
-                return port;
-            }
-        }
-        throw new IOException("no port from %d to %d is free".formatted(LOWEST_PORT, EPHEMERAL_PORTS));
-    }
-
-    private static boolean isFree(int port) {
-        try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-            return socket.isBound();
-        } catch (IOException taken) {
-            return false;
-        }
     }
 
     private static boolean accepts(int port) {

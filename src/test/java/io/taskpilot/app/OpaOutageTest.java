@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
  * again.
  */
 class OpaOutageTest {
-    private static final Duration BACK = Duration.ofSeconds(5);
+    private static final Duration BACK = Duration.ofSeconds(60);
 
     private final HttpClient http = HttpClient.newHttpClient();
     private @Nullable OpaProcess opa;
@@ -254,7 +254,7 @@ class OpaOutageTest {
                 "TASKPILOT_POLICY_INGRESS",
                 ingress,
                 "TASKPILOT_POLICY_TIMEOUT",
-                "1s")); // a busy machine is no outage
+                "4s")); // a busy machine is no outage; less than a body takes that comes byte by byte
     }
 
     private void awaitHealth(TestServer server, String level) throws Exception {
@@ -279,7 +279,7 @@ class OpaOutageTest {
 
     private HttpResponse<String> get(String url) throws Exception {
         var request = HttpRequest.newBuilder(URI.create(url))
-                .timeout(Duration.ofSeconds(5))
+                .timeout(Duration.ofSeconds(60))
                 .build();
         return http.send(request, BodyHandlers.ofString());
     }

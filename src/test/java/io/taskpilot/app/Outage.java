@@ -91,7 +91,7 @@ final class Outage {
         awaitSuccess();
         dependency.wire().delays(by);
         try {
-            assertSucceeds();
+            awaitSuccess();
             vitals.awaitUp();
         } finally {
             dependency.wire().passes();

@@ -1,6 +1,7 @@
 package io.taskpilot.app;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.URI;
@@ -44,7 +45,7 @@ final class PrometheusProcess implements AutoCloseable {
      */
     static PrometheusProcess start(Path directory, String rules, Map<String, List<String>> jobs) throws Exception {
         var binary = Tool.orSkip("PROMETHEUS", "prometheus");
-        var port = Nginx.freePort();
+        var port = OutsideProcess.unusedPort();
         Files.writeString(directory.resolve("rules.yaml"), rules);
         Files.writeString(directory.resolve("prometheus.yml"), configuration(port, jobs));
         var log = directory.resolve("prometheus.log");

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 
 /** OPA, NeMo Guardrails, Redis and an S3 API, all of them real, each in a process of its own. */
@@ -51,11 +52,11 @@ final class RealEngines implements AutoCloseable {
                 "TASKPILOT_POLICY_INGRESS",
                 "none", // else nobody could submit a run while OPA is away
                 "TASKPILOT_POLICY_TIMEOUT",
-                "2s", // a busy machine is no outage
+                "10s", // a busy machine is no outage
                 "TASKPILOT_GUARDRAILS_URL",
                 nemo.url().toString(),
                 "TASKPILOT_GUARDRAILS_TIMEOUT",
-                "5s",
+                "30s",
                 "TASKPILOT_REDIS_URL",
                 redis.url().value(),
                 "TASKPILOT_S3_URL",
@@ -64,6 +65,13 @@ final class RealEngines implements AutoCloseable {
                 "local-access",
                 "TASKPILOT_S3_SECRET_KEY",
                 "local-secret");
+    }
+
+    /** Returns when the server has found them: the first check by the guardrails takes seconds. */
+    static void awaitUp(TestServer server) throws Exception {
+        for (var name : List.of("opa", "guardrails", "redis", "objects")) {
+            new Vitals(server, name).awaitUp();
+        }
     }
 
     URI opa() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -17,6 +18,11 @@ class RealEnginesTest extends GovernedRunContract {
     @Override
     Map<String, String> engines() {
         return engines.settings();
+    }
+
+    @BeforeAll
+    void awaitEngines() throws Exception {
+        RealEngines.awaitUp(server());
     }
 
     @Override
@@ -57,7 +63,7 @@ class RealEnginesTest extends GovernedRunContract {
                 assertThat(seen.path("type").asText()).isEqualTo("/problems/" + problem);
             }
         }
-        new Outage(server(), name).assertSucceeds();
+        new Outage(server(), name).awaitSuccess();
         assertThat(server().user().get("/v1/decisions/verify").path("intact").asBoolean())
                 .isTrue();
     }

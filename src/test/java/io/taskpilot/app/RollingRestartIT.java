@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,7 +33,7 @@ class RollingRestartIT {
         var database = TestPostgres.database();
         var ports = new ArrayList<Integer>();
         for (var i = 0; i < NODES; i++) {
-            ports.add(Nginx.freePort());
+            ports.add(OutsideProcess.unusedPort());
         }
         var starting = ports.stream()
                 .map(port -> CompletableFuture.supplyAsync(() -> start(database, port)))

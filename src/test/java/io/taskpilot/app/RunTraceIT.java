@@ -45,7 +45,7 @@ class RunTraceIT {
                     "TASKPILOT_GUARDRAILS_TIMEOUT",
                     "20s",
                     "TASKPILOT_LLM_OFFLINE_LATENCY",
-                    "3s",
+                    "4s",
                     "OTEL_EXPORTER_OTLP_ENDPOINT",
                     collector.grpc().toString(),
                     "OTEL_BSP_SCHEDULE_DELAY",
@@ -115,15 +115,12 @@ class RunTraceIT {
                 assertThat(parentOf(spans, span).name()).startsWith("invoke_agent ");
             }
         }
-        var reviews = spans.stream()
-                .filter(span -> span.name().equals("invoke_agent ReviewerAgent"))
-                .toList();
-        assertThat(reviews).hasSize(2);
-        assertThat(reviews)
-                .filteredOn(Span::failed)
+        assertThat(spans)
+                .filteredOn(span -> span.name().startsWith("invoke_agent ") && span.failed())
+                .as("the turn that was cut")
                 .singleElement()
-                .satisfies(cut -> assertThat(reviews)
-                        .filteredOn(review -> !review.failed())
+                .satisfies(cut -> assertThat(spans)
+                        .filteredOn(span -> span.name().equals(cut.name()) && !span.failed())
                         .singleElement()
                         .satisfies(next -> assertThat(next.links()).contains(cut.id())));
     }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.taskpilot.objects.LocalS3;
-import java.net.ServerSocket;
+import io.taskpilot.outside.OutsideProcess;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,10 +53,7 @@ class S3AtStartTest {
 
     @Test
     void storeThatIsNotThereIsNamedInHealth() throws Exception {
-        int port;
-        try (var free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        var port = OutsideProcess.unusedPort();
         try (var server = start("http://127.0.0.1:" + port, "taskpilot", "local-secret")) {
             assertDegraded(server, "it takes no connection");
         }

@@ -211,9 +211,14 @@ class SpanTreeTest {
         try (var opa = OpaProcess.start()) {
             var nemo = FakeNemo.start(vertx);
             var settings = Map.of(
-                    "TASKPILOT_OPA_URL", opa.url().toString(),
-                    "TASKPILOT_POLICY_TIMEOUT", "5s",
-                    "TASKPILOT_GUARDRAILS_URL", nemo.url().toString());
+                    "TASKPILOT_OPA_URL",
+                    opa.url().toString(),
+                    "TASKPILOT_POLICY_TIMEOUT",
+                    "5s",
+                    "TASKPILOT_GUARDRAILS_URL",
+                    nemo.url().toString(),
+                    "TASKPILOT_GUARDRAILS_TIMEOUT",
+                    "20s");
             try (var server = server("grpc", settings)) {
                 var answer = submit(server, INPUT);
 
@@ -277,7 +282,7 @@ class SpanTreeTest {
     @Test
     void aRunThatItsNodeGivesBackGoesOnInItsTraceOnTheOther() throws Exception {
         var database = TestPostgres.database().url().value();
-        var slow = Map.of("TASKPILOT_POSTGRES_URL", database, "TASKPILOT_LLM_OFFLINE_LATENCY", "500ms");
+        var slow = Map.of("TASKPILOT_POSTGRES_URL", database, "TASKPILOT_LLM_OFFLINE_LATENCY", "2s");
         var first = server("grpc", with(slow, "OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=first"));
         try (var second = server("grpc", with(slow, "OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=second"))) {
             String runId;

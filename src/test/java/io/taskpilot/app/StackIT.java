@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.taskpilot.guardrail.RealNemo;
 import io.taskpilot.journal.TestPostgres;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.stack.Collector;
@@ -256,7 +257,7 @@ class StackIT {
         private final Process process;
 
         Redis(Path users) throws IOException {
-            port = Nginx.freePort();
+            port = OutsideProcess.unusedPort();
             var command = new ArrayList<>(compose.arguments("redis"));
             assertThat(command.get(0)).isEqualTo("valkey-server");
             command.set(0, RedisExecProvider.defaultProvider().get().getAbsolutePath());

@@ -86,6 +86,9 @@ class TwoNodesLiveTextTest {
         }
         var node = TestServer.start(settings);
         open.add(node);
+        if (redis != null) {
+            new Vitals(node, "redis").awaitUp(); // what is said before it listens it does not hear
+        }
         return node;
     }
 

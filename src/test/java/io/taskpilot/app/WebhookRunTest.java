@@ -49,7 +49,7 @@ class WebhookRunTest {
 
     private List<JsonNode> run(String last) throws Exception {
         var conf = WebhookConf.write(
-                directory.resolve("conf"), receiver.getAddress().getPort(), "5s");
+                directory.resolve("conf"), receiver.getAddress().getPort(), "60s");
         try (var server = TestServer.start(Map.of("TASKPILOT_CONF_DIR", conf.toString()))) {
             var run = server.user().submit(ASKS);
             return server.user()

@@ -22,7 +22,7 @@ final class LateRenewal {
     private static final String RENEWAL = "before-heartbeat";
     private static final String STARTED = "after-append tool.started";
     private static final String COMPLETED = "before-append tool.completed";
-    private static final int TRIES = 3;
+    private static final int TRIES = 6;
 
     /** The renewal is let go so long before the row expires. */
     private static final Duration LEAD = Duration.ofMillis(600);

@@ -34,6 +34,10 @@ final class Liveness implements AutoCloseable {
     private static final Duration CALL = Duration.ofSeconds(25);
 
     private static final long PERIOD_MILLIS = 250;
+
+    /** Between two looks that are as close as they should be. */
+    private static final Duration GAP = Duration.ofSeconds(1);
+
     private static final String ACTIVE = """
             select r.id, r.owner, r.last_seq, e.type, exists (
                 select 1 from events s where s.run_id = r.id and s.type = 'tool.started' and not exists (
@@ -88,8 +92,11 @@ final class Liveness implements AutoCloseable {
     }
 
     private void run() {
+        var last = Instant.now();
         while (!closing) {
             var now = Instant.now();
+            skip(Duration.between(last, now).minus(GAP));
+            last = now;
             try {
                 look(now);
             } catch (SQLException away) {
@@ -107,6 +114,15 @@ final class Liveness implements AutoCloseable {
             }
         }
         disconnect();
+    }
+
+    /** The machine stood still, or nearly: what was not looked at does not count against anybody. */
+    private void skip(Duration unseen) {
+        if (unseen.compareTo(Duration.ZERO) > 0) {
+            runToOrphanedSince.replaceAll((run, since) -> since.plus(unseen));
+            runToStanding.replaceAll((run, standing) ->
+                    new Standing(standing.seq(), standing.since().plus(unseen)));
+        }
     }
 
     private void look(Instant now) throws SQLException {

@@ -35,7 +35,8 @@ class PodIT {
     @Test
     void aPodThatIsStartedAsTheChartSaysIsGovernedObservedAndGoesInOrder() throws Exception {
         var objects = Chart.plain()
-                .values("{redis: {enabled: false}, s3: {enabled: false}, drain: {acceptSeconds: 1, graceSeconds: 20}}")
+                .values("{redis: {enabled: false}, s3: {enabled: false}, drain: {acceptSeconds: 1, graceSeconds: 20},"
+                        + " config: {policy: {timeout: 10s}, guardrails: {timeout: 30s}}}") // four servers at once
                 .render();
         var pod = objects.pod("Deployment/taskpilot");
         try (var processes = new PodProcesses(objects, pod, dir, programs())) {

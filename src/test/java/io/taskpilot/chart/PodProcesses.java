@@ -1,9 +1,8 @@
 package io.taskpilot.chart;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.outside.OutsideProcess;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -47,15 +46,8 @@ final class PodProcesses implements AutoCloseable {
         this.pod = pod;
         this.dir = dir;
         this.programs = programs;
-        var open = new ArrayList<ServerSocket>();
-        for (var port : PORTS) {
-            var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-            open.add(socket);
-            ports.put(port, String.valueOf(socket.getLocalPort()));
-        }
-        for (var socket : open) {
-            socket.close();
-        }
+        var unused = OutsideProcess.unusedPorts(PORTS.size()).iterator();
+        PORTS.forEach(port -> ports.put(port, String.valueOf(unused.next())));
         for (var volume : pod.path("volumes")) {
             fill(volume);
         }

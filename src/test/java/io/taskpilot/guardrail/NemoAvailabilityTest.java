@@ -7,6 +7,7 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Guardrails.Verdict;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.RailPhase;
@@ -85,7 +86,7 @@ class NemoAvailabilityTest {
 
     @Test
     void aServerThatIsNotThereDoesNotKeepUsFromStarting() throws Exception {
-        var nowhere = at(URI.create("http://127.0.0.1:" + FakeNemo.unusedPort()), true);
+        var nowhere = at(URI.create("http://127.0.0.1:" + OutsideProcess.unusedPort()), true);
 
         nowhere.start().await(10, SECONDS);
 

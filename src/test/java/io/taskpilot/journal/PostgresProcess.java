@@ -1,8 +1,7 @@
 package io.taskpilot.journal;
 
+import io.taskpilot.outside.OutsideProcess;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -40,15 +39,9 @@ public final class PostgresProcess implements AutoCloseable {
             first = maker.address();
         }
         var real = directory.toRealPath();
-        var made = new PostgresProcess(PostgresBinaries.unpacked(real), real, freePort(), first);
+        var made = new PostgresProcess(PostgresBinaries.unpacked(real), real, OutsideProcess.unusedPort(), first);
         made.start();
         return made;
-    }
-
-    private static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     /** Blocks until it answers; after a crash also until what the last one left has gone. */

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.taskpilot.engine.ObjectStore;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -151,10 +151,7 @@ class ObjectsTest {
 
     @Test
     void aStoreThatRefusesConnectionsIsAway() throws Exception {
-        int port;
-        try (var free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        var port = OutsideProcess.unusedPort();
         assertThat(slug(at(URI.create("http://127.0.0.1:" + port), "taskpilot", "local-secret")
                         .check()))
                 .isEqualTo("archive-unavailable");

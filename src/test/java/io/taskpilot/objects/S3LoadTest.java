@@ -3,13 +3,13 @@ package io.taskpilot.objects;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Failure;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -183,10 +183,7 @@ class S3LoadTest {
 
     @Test
     void storeThatTakesNoConnectionIsSaidToBeSo() throws IOException {
-        int port;
-        try (var free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        var port = OutsideProcess.unusedPort();
         var store = store(URI.create("http://127.0.0.1:" + port));
 
         assertThatThrownBy(() -> await(store.check()))

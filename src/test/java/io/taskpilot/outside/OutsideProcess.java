@@ -8,9 +8,10 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class OutsideProcess implements AutoCloseable {
     private static final Duration SLOWEST_START = Duration.ofMinutes(2);
+    private static final int LOWEST_PORT = 10_000;
+    private static final int EPHEMERAL_PORTS = 32_768;
 
     private final int port;
     private final Path log;
@@ -134,24 +137,36 @@ public abstract class OutsideProcess implements AutoCloseable {
         }
     }
 
+    /**
+     * A port that a server may leave and take again: not one of those that the system hands to whoever connects or
+     * listens somewhere meanwhile.
+     */
     public static int unusedPort() {
         return unusedPorts(1).get(0);
     }
 
     /** No two of them the same. */
     public static List<Integer> unusedPorts(int count) {
-        var open = new ArrayList<ServerSocket>();
-        try {
-            for (var i = 0; i < count; i++) {
-                open.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+        var ports = new HashSet<Integer>();
+        for (var tries = 0; ports.size() < count; tries++) {
+            if (tries == 100 * count) {
+                throw new IllegalStateException(
+                        "too few ports from %d to %d are free".formatted(LOWEST_PORT, EPHEMERAL_PORTS));
             }
-            for (var each : open) {
-                each.close();
+            var port = ThreadLocalRandom.current().nextInt(LOWEST_PORT, EPHEMERAL_PORTS);
+            if (isUnused(port)) {
+                ports.add(port);
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
-        return open.stream().map(ServerSocket::getLocalPort).toList();
+        return List.copyOf(ports);
+    }
+
+    private static boolean isUnused(int port) {
+        try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException taken) {
+            return false;
+        }
     }
 
     /** Whether somebody listens on a port. */

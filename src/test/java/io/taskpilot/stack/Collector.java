@@ -2,11 +2,10 @@ package io.taskpilot.stack;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -88,7 +87,7 @@ public final class Collector implements AutoCloseable {
     private static Collector launch(Path directory, String file, String overlay, Map<String, String> environment)
             throws Exception {
         var program = orSkip();
-        var ports = freePorts(5);
+        var ports = OutsideProcess.unusedPorts(5);
         var places = Files.writeString(directory.resolve("places.yaml"), overlay.formatted(ports.toArray()));
         var command = new ProcessBuilder(program.toString(), "--config", file, "--config", places.toString());
         command.environment().put("COLLECTOR_DIRECTORY", directory.toString());
@@ -116,20 +115,6 @@ public final class Collector implements AutoCloseable {
         var started = process.start();
         var said = new String(started.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         return started.waitFor() == 0 ? "" : "exit code " + started.exitValue() + ": " + said;
-    }
-
-    private static List<Integer> freePorts(int count) throws IOException {
-        var sockets = new ArrayList<ServerSocket>();
-        try {
-            while (sockets.size() < count) {
-                sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-            }
-            return sockets.stream().map(ServerSocket::getLocalPort).toList();
-        } finally {
-            for (var socket : sockets) {
-                socket.close();
-            }
-        }
     }
 
     /** OTLP over gRPC. */

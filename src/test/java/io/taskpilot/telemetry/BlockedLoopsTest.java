@@ -23,7 +23,7 @@ class BlockedLoopsTest {
 
     @Test
     void aLoopThatStoodForFiveSecondsFails() {
-        say("vert.x-eventloop-thread-3", 5_120);
+        say("vert.x-eventloop-thread-3", 8_120);
 
         assertThatThrownBy(BlockedLoops::check).hasMessageContaining("vert.x-eventloop-thread-3");
     }

@@ -9,6 +9,7 @@ import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.Attempt;
 import io.vertx.core.Future;
@@ -18,12 +19,9 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.PfxOptions;
 import io.vertx.core.net.SocketAddress;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -191,11 +189,7 @@ class WebhookTlsTest {
     }
 
     private static SocketAddress closedPort() {
-        try (var socket = new ServerSocket(0)) {
-            return address(socket.getLocalPort());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return address(OutsideProcess.unusedPort());
     }
 
     /**

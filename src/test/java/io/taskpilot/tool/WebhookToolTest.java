@@ -10,6 +10,7 @@ import io.taskpilot.config.TaskPilotConfig.Tools.Webhook;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.Tool.Invocation;
 import io.taskpilot.engine.Tool.Outcome;
+import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Deadline;
 import io.taskpilot.run.Attempt;
@@ -22,7 +23,6 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.json.JsonObject;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.time.Duration;
@@ -238,7 +238,9 @@ class WebhookToolTest {
     void attemptSaysHowFarItGot() throws Exception {
         timeout = Duration.ofSeconds(1);
         assertThat(lacks(tool("/"), call(() -> false))).containsExactly(Lack.NOT_SENT);
-        assertThat(lacks(tool(Map.of("ops", webhook("http://" + HOST + ":" + closedPort(), true))), call(() -> true)))
+        assertThat(lacks(
+                        tool(Map.of("ops", webhook("http://" + HOST + ":" + OutsideProcess.unusedPort(), true))),
+                        call(() -> true)))
                 .containsExactly(Lack.CONNECT);
         receiver.thenSilence();
         assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.TIMEOUT);
@@ -449,7 +451,7 @@ class WebhookToolTest {
     @Test
     void refusedConnectionsAreTriedUntilTheDeadlineAndHadNoEffect() throws Exception {
         timeout = Duration.ofSeconds(1);
-        var webhook = webhook("http://" + HOST + ":" + closedPort(), true);
+        var webhook = webhook("http://" + HOST + ":" + OutsideProcess.unusedPort(), true);
 
         assertThat(notify(tool(Map.of("ops", webhook))))
                 .isEqualTo(new Outcome.Refused("could not be delivered: the receiver could not be reached"));
@@ -566,7 +568,7 @@ class WebhookToolTest {
     void leaseIsNotAskedBeforeTheConnectionIsThere() throws Exception {
         timeout = Duration.ofSeconds(1);
         var asked = new AtomicBoolean();
-        var tool = tool(Map.of("ops", webhook("http://" + HOST + ":" + closedPort(), true)));
+        var tool = tool(Map.of("ops", webhook("http://" + HOST + ":" + OutsideProcess.unusedPort(), true)));
 
         notify(tool, call(() -> {
             asked.set(true);
@@ -749,11 +751,5 @@ class WebhookToolTest {
             return Future.failedFuture(e);
         }
         return Future.succeededFuture(List.copyOf(addresses));
-    }
-
-    private static int closedPort() throws Exception {
-        try (var socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
     }
 }
