@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class NodeSignals implements Signals {
     private static final Logger log = LoggerFactory.getLogger(NodeSignals.class);
-    private static final long LONGEST_SUBSCRIBE_MILLIS = 1_000;
+    private static final Duration LONGEST_SUBSCRIBE = Duration.ofSeconds(1);
     private static final long ECHO_MILLIS = 1_000;
     private static final Duration LONGEST_SILENCE = Duration.ofSeconds(3);
     private static final long LAST_POST_MILLIS = 500;
@@ -39,6 +39,8 @@ public final class NodeSignals implements Signals {
     private final SignalTransport transport;
     private final SignalMetrics metrics;
     private final Consumer<Boolean> standing;
+    private final Duration longestSubscribe;
+    private final Duration longestSilence;
     private final String self = "%016x".formatted(ThreadLocalRandom.current().nextLong());
     private final SignalChannels names;
     private final Outbox outbox;
@@ -54,12 +56,28 @@ public final class NodeSignals implements Signals {
 
     /** @param standing told whether the other nodes can be talked to, at every change, on one event loop */
     public NodeSignals(Vertx vertx, SignalTransport transport, SignalMetrics metrics, Consumer<Boolean> standing) {
+        this(vertx, transport, metrics, standing, LONGEST_SUBSCRIBE, LONGEST_SILENCE);
+    }
+
+    /**
+     * @param longestSubscribe for which a caller waits until a subscription is confirmed
+     * @param longestSilence after which a link on which nothing comes back is opened again
+     */
+    NodeSignals(
+            Vertx vertx,
+            SignalTransport transport,
+            SignalMetrics metrics,
+            Consumer<Boolean> standing,
+            Duration longestSubscribe,
+            Duration longestSilence) {
         this.vertx = vertx;
         this.context = vertx.getOrCreateContext();
         this.local = new LocalSignals(vertx);
         this.transport = transport;
         this.metrics = metrics;
         this.standing = standing;
+        this.longestSubscribe = longestSubscribe;
+        this.longestSilence = longestSilence;
         this.names = new SignalChannels(transport.channels());
         this.outbox = new Outbox(self, names, System::nanoTime);
     }
@@ -129,7 +147,7 @@ public final class NodeSignals implements Signals {
             }
         };
         var answer = Promise.<Runnable>promise();
-        var patience = vertx.setTimer(LONGEST_SUBSCRIBE_MILLIS, unused -> answer.tryComplete(close));
+        var patience = vertx.setTimer(longestSubscribe.toMillis(), unused -> answer.tryComplete(close));
         context.runOnContext(unused -> channels.join(name, link, lostIn(generation))
                 .onComplete(done -> caller.runOnContext(back -> {
                     vertx.cancelTimer(patience);
@@ -262,7 +280,7 @@ public final class NodeSignals implements Signals {
             return;
         }
         var current = generation;
-        if (System.nanoTime() - echoNanos > LONGEST_SILENCE.toNanos()) {
+        if (System.nanoTime() - echoNanos > longestSilence.toNanos()) {
             lost(current, "nothing comes back");
         } else if (subscribed) {
             sayEcho(current, used);

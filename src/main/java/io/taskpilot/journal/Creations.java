@@ -32,8 +32,6 @@ import org.jspecify.annotations.Nullable;
  * idempotency key is left to whoever claims it, as a retry may have been told.
  */
 final class Creations {
-    private static final long LONGEST_WAIT_MILLIS = 2_000;
-
     private static final String CREATE = """
             with clock as materialized (select clock_timestamp() as at),
             b as materialized (
@@ -115,7 +113,7 @@ final class Creations {
             return Future.failedFuture(PgErrors.away(new IllegalStateException("known to be away")));
         }
         var submitted = new Submitted(request, key, owner, unsettled::remove);
-        var timer = database.vertx().setTimer(LONGEST_WAIT_MILLIS, unused -> submitted.abandon());
+        var timer = database.vertx().setTimer(database.longestWrite().toMillis(), unused -> submitted.abandon());
         writer.add(submitted);
         return submitted.promise.future().onComplete(unused -> database.vertx().cancelTimer(timer));
     }

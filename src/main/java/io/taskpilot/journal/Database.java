@@ -29,6 +29,7 @@ public final class Database {
     /** For a connection, be it that all are in use or that one is being opened. */
     static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
 
+    private static final Duration LONGEST_WRITE = Duration.ofSeconds(2);
     private static final int MAX_WAITING = 2_000;
     private static final long PROBE_MILLIS = 250;
     private static final Duration HEARTBEAT_SILENCE = Duration.ofSeconds(3); // a lease lasts 10 s: room for another try
@@ -40,28 +41,35 @@ public final class Database {
     private final Context own;
     private final PostgresAddress address;
     private final Duration longestSilence;
+    private final Duration longestWrite;
     private final Lane shared;
     private final List<Lane> dedicated = new CopyOnWriteArrayList<>();
     private final List<BooleanSupplier> stuckWriters = new CopyOnWriteArrayList<>();
     private final AtomicBoolean answers = new AtomicBoolean(true);
     private volatile boolean closed;
 
-    private Database(Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence) {
+    private Database(
+            Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence, Duration longestWrite) {
         this.vertx = vertx;
         this.own = vertx.getOrCreateContext();
         this.address = address;
         this.longestSilence = longestSilence;
+        this.longestWrite = longestWrite;
         this.shared = new Lane(own, () -> pool("postgres", poolSize), poolSize, longestSilence);
     }
 
     /** Connects when first asked something. Not to be called on the context of a verticle, with which it would close. */
     public static Database open(Vertx vertx, PostgresAddress address, int poolSize) {
-        return new Database(vertx, address, poolSize, LONGEST_SILENCE);
+        return open(vertx, address, poolSize, LONGEST_SILENCE, LONGEST_WRITE);
     }
 
-    /** @param longestSilence after which a connection is taken for dead and closed */
-    static Database open(Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence) {
-        return new Database(vertx, address, poolSize, longestSilence);
+    /**
+     * @param longestSilence after which a connection is taken for dead and closed
+     * @param longestWrite for which a caller waits for what it asked to be written
+     */
+    static Database open(
+            Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence, Duration longestWrite) {
+        return new Database(vertx, address, poolSize, longestSilence, longestWrite);
     }
 
     /** @param name of its metrics: two pools of one name would share them */
@@ -76,6 +84,11 @@ public final class Database {
 
     Vertx vertx() {
         return vertx;
+    }
+
+    /** For a caller who is refused after that: what it asked for may be written all the same. */
+    Duration longestWrite() {
+        return longestWrite;
     }
 
     /** For everything but the writers. */

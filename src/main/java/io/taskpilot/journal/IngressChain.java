@@ -33,7 +33,6 @@ import org.slf4j.LoggerFactory;
 public final class IngressChain implements IngressLog {
     private static final Logger log = LoggerFactory.getLogger(IngressChain.class);
     private static final int MAX_PENDING = 1_000;
-    private static final long LONGEST_WAIT_MILLIS = 2_000;
 
     private static final String INSERT = """
             with b as materialized (
@@ -102,7 +101,7 @@ public final class IngressChain implements IngressLog {
             return Future.failedFuture(Failure.overloaded("overload-decisions", detail, Duration.ofSeconds(1)));
         }
         var waiting = new PendingDecision(entry, pending::decrementAndGet);
-        var timer = database.vertx().setTimer(LONGEST_WAIT_MILLIS, unused -> waiting.abandon());
+        var timer = database.vertx().setTimer(database.longestWrite().toMillis(), unused -> waiting.abandon());
         writer.add(waiting);
         return waiting.committed()
                 .onComplete(unused -> database.vertx().cancelTimer(timer))

@@ -10,7 +10,6 @@ import com.sun.net.httpserver.HttpServer;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.RunReader.ApprovalView;
-import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgAnnouncements;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
@@ -143,7 +142,7 @@ class AnnouncementTest {
                 TestServer.start(Map.of("TASKPILOT_POSTGRES_URL", database.url().value()))) {
             var approval = server.user().finish(ASKS).path("approval_id").asText();
             var vertx = Vertx.vertx();
-            var announcements = new PgAnnouncements(Database.open(vertx, database, 2));
+            var announcements = new PgAnnouncements(TestPostgres.open(vertx, database, 2));
             for (var second = 0; second < 5; second++) {
                 var at = Instant.ofEpochSecond(second);
                 var tries = Collections.nCopies(7, new Attempt(at, 5, 0, null, Attempt.Lack.CONNECT));
@@ -171,7 +170,7 @@ class AnnouncementTest {
                 TestServer.start(Map.of("TASKPILOT_POSTGRES_URL", database.url().value()))) {
             var first = server.user().finish(ASKS).path("approval_id").asText();
             var vertx = Vertx.vertx();
-            var connections = Database.open(vertx, database, 2);
+            var connections = TestPostgres.open(vertx, database, 2);
             Announcer.Sender deafOnce = (approval, call) -> {
                 tries.add(id(approval));
                 return heard.getAndSet(true) ? Future.succeededFuture() : Future.failedFuture("not heard");

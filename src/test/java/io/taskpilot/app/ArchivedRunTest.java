@@ -7,7 +7,6 @@ import io.taskpilot.engine.Archivist;
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.engine.TraceArchive;
 import io.taskpilot.engine.WatchedStore;
-import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgRetention;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
@@ -171,7 +170,7 @@ class ArchivedRunTest {
         var vertx = Vertx.vertx();
         var blocking = new BlockingIo(vertx);
         var metrics = new Metrics("1", "test");
-        var database = Database.open(vertx, address, 2);
+        var database = TestPostgres.open(vertx, address, 2);
         var objects =
                 new WatchedStore(store.apply(vertx, blocking), new HealthRegistry(), metrics.dependencies(), "test");
         var archive = new TraceArchive(objects, blocking, metrics.stores());

@@ -65,7 +65,7 @@ class CrashTest {
 
     private final class Node implements AutoCloseable {
         private final Vertx vertx = Vertx.vertx();
-        private final Database database = Database.open(vertx, address, 2);
+        private final Database database = TestPostgres.open(vertx, address, 2);
         private final PgRunReader reader = new PgRunReader(database, null);
         private final Metrics metrics = new Metrics("test", "test");
         private final Engine engine;

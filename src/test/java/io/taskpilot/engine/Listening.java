@@ -6,6 +6,7 @@ import io.taskpilot.telemetry.Metrics;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A node as far as signals go: what it says, and what it heard, each in the order of its coming. */
 public final class Listening implements AutoCloseable {
-    private static final int PATIENCE_SECONDS = 20;
+    private static final int PATIENCE_SECONDS = 40;
+    private static final Duration STALL = Duration.ofSeconds(30);
 
     private final Vertx vertx = Vertx.vertx();
     public final Metrics metrics = new Metrics("test", "test");
@@ -29,12 +31,23 @@ public final class Listening implements AutoCloseable {
         SignalTransport on(Vertx vertx);
     }
 
+    /** A node that takes no stall of the machine for a link that is lost. */
     public Listening(Source transport) {
-        signals = new NodeSignals(vertx, transport.on(vertx), metrics.signals(), standings::add);
+        this(transport, STALL, STALL);
+    }
+
+    private Listening(Source transport, Duration longestSubscribe, Duration longestSilence) {
+        signals = new NodeSignals(
+                vertx, transport.on(vertx), metrics.signals(), standings::add, longestSubscribe, longestSilence);
         signals.onCancelRequested(cancelled::add);
         signals.onClaimable(() -> claimable.add(true));
         signals.onMissed(() -> missed.add(true));
         signals.start();
+    }
+
+    /** As patient as in production. */
+    public static Listening inProduction(Source transport) {
+        return new Listening(transport, Duration.ofSeconds(1), Duration.ofSeconds(3));
     }
 
     public static <T> T await(Future<T> future) {

@@ -29,7 +29,7 @@ public abstract class SignalsContract {
     }
 
     @AfterEach
-    void stopNodes() {
+    protected void stopNodes() {
         one.close();
         two.close();
     }

@@ -7,10 +7,10 @@ import io.taskpilot.config.TaskPilotConfig.Decisions;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.OnErrors;
 import io.taskpilot.config.TaskPilotConfig.Guardrails.Streaming;
 import io.taskpilot.config.TaskPilotConfig.OnError;
-import io.taskpilot.journal.Database;
 import io.taskpilot.journal.PgJournal;
 import io.taskpilot.journal.PgRunReader;
 import io.taskpilot.journal.PostgresAddress;
+import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.journal.Witness;
 import io.taskpilot.run.DecisionResult;
 import io.taskpilot.run.EventCodec;
@@ -69,7 +69,7 @@ final class TestNode implements AutoCloseable {
     /** @param sole no other node can be there */
     TestNode(PostgresAddress address, Agents agents, List<Tool> tools, Wire wire, Duration approvalTtl, boolean sole)
             throws Exception {
-        var database = Database.open(vertx, address, 3);
+        var database = TestPostgres.open(vertx, address, 3);
         reader = new PgRunReader(database, null);
         signals = new LocalSignals(vertx);
         journal = new PgJournal(

@@ -42,7 +42,7 @@ class WatchTest {
     private static final int LOOKS = 50;
 
     private final Vertx vertx = Vertx.vertx();
-    private final Database database = Database.open(vertx, TestPostgres.database(), 4);
+    private final Database database = TestPostgres.open(vertx, TestPostgres.database(), 4);
     private final PgJournal elsewhere = new PgJournal(database, null, changed -> {}, detail -> {});
     private final RunReader reader = new PgRunReader(database, null);
 
@@ -184,7 +184,7 @@ class WatchTest {
     @Test
     void aWatchIsOpenedAlthoughItsSubscriptionIsNeverConfirmed() {
         var run = new Elsewhere();
-        try (var node = new Listening(own -> new SlowToConfirm())) {
+        try (var node = Listening.inProduction(own -> new SlowToConfirm())) {
             node.standing(true);
 
             var watch = await(

@@ -61,7 +61,7 @@ final class DecisionExportTest {
                 from generate_series(0, %d) as i""".formatted(ROWS - 1));
         TestPostgres.execute(address, "analyze decisions");
         vertx = Vertx.vertx();
-        database = Database.open(vertx, address, 4);
+        database = TestPostgres.open(vertx, address, 4);
         var runs = new MemoryRuns(vertx);
         gateway = new Gateway(
                 vertx,

@@ -193,7 +193,7 @@ class ArchiveTest {
     }
 
     private boolean drop() {
-        var turn = await(new PgRetention(fixture.journal.database).turn());
+        var turn = ArchiveFixture.turn(new PgRetention(fixture.journal.database)::turn);
         try {
             assertThat(await(turn.oldMonths(MONTH))).containsExactly("_y2026m03");
             return await(turn.drop("_y2026m03"));
@@ -262,7 +262,7 @@ class ArchiveTest {
     @Test
     void monthsThatAreNotOldEnoughStayAndSoDoesTheLastOne() {
         fixture.makeOldMonth();
-        var turn = await(new PgRetention(fixture.journal.database).turn());
+        var turn = ArchiveFixture.turn(new PgRetention(fixture.journal.database)::turn);
 
         assertThat(await(turn.oldMonths(EVER))).isEmpty();
         assertThat(await(turn.oldMonths(Duration.ZERO))).containsExactly("_y2026m03");
@@ -274,7 +274,7 @@ class ArchiveTest {
     @Test
     void oneNodeAtATimeArchives() {
         var retention = new PgRetention(fixture.journal.database);
-        var turn = await(retention.turn());
+        var turn = ArchiveFixture.turn(retention::turn);
 
         assertThat(await(retention.turn())).isNull();
         await(turn.end());
@@ -381,7 +381,7 @@ class ArchiveTest {
         assertThat(fixture.count("partition_months() where suffix = '" + month + "'"))
                 .isZero();
         var retention = new PgRetention(fixture.journal.database);
-        var turn = await(retention.turn());
+        var turn = ArchiveFixture.turn(retention::turn);
 
         assertThat(await(turn.disown("elsewhere", 10))).isEqualTo(1);
 

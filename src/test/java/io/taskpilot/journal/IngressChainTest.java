@@ -44,7 +44,7 @@ class IngressChainTest {
     void open() {
         address = TestPostgres.database();
         wire = new UnreliableWire(address);
-        fixture = new JournalFixture(wire.address());
+        fixture = JournalFixture.quick(wire.address());
         direct = new JournalFixture(address);
         fixture.register();
         chain = chain(fixture);
@@ -81,6 +81,10 @@ class IngressChainTest {
     }
 
     private void record(int count) {
+        record(chain, count);
+    }
+
+    private static void record(IngressChain chain, int count) {
         await(Future.all(IntStream.rangeClosed(1, count)
                 .mapToObj(i -> chain.record(denial("no " + i)))
                 .toList()));
@@ -129,9 +133,11 @@ class IngressChainTest {
 
     @Test
     void thousandsAtOnceAreOneWholeChain() {
+        var patient = chain(direct);
         for (var round = 0; round < 5; round++) {
-            record(700);
+            record(patient, 700);
         }
+        patient.close();
 
         assertThat(verified()).isEqualTo(intact(1, 3_500));
     }
@@ -163,15 +169,17 @@ class IngressChainTest {
 
     @Test
     void itWaitsBehindNoReader() {
+        var patient = chain(direct);
         var readers = IntStream.range(0, JournalFixture.POOL)
-                .mapToObj(i -> fixture.database.shared().run("select pg_sleep(2)"))
+                .mapToObj(i -> direct.database.shared().run("select pg_sleep(5)"))
                 .toList();
 
-        record(1);
+        record(patient, 1);
 
         assertThat(readers).noneMatch(Future::isComplete);
-        assertThat(fixture.database.isWell()).isTrue();
+        assertThat(direct.database.isWell()).isTrue();
         await(Future.join(readers));
+        patient.close();
     }
 
     @ParameterizedTest

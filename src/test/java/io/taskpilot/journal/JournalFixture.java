@@ -55,13 +55,19 @@ final class JournalFixture implements AutoCloseable {
         this(OnDocker.Engine.isAskedBy(test) ? ContainerPostgres.database() : TestPostgres.database());
     }
 
+    /** One that takes no stall of the machine for an outage. */
     JournalFixture(PostgresAddress address) {
-        this(address, Duration.ofSeconds(3));
+        this(address, Duration.ofSeconds(15), Duration.ofSeconds(15));
     }
 
-    JournalFixture(PostgresAddress address, Duration longestSilence) {
+    /** One that is quick to take an outage for one. */
+    static JournalFixture quick(PostgresAddress address) {
+        return new JournalFixture(address, Duration.ofSeconds(3), Duration.ofSeconds(2));
+    }
+
+    private JournalFixture(PostgresAddress address, Duration longestSilence, Duration longestWrite) {
         this.address = address;
-        database = Database.open(vertx, address, POOL, longestSilence);
+        database = Database.open(vertx, address, POOL, longestSilence, longestWrite);
         journal = new PgJournal(database, null, this::signal, wentBack::add);
         reader = new PgRunReader(database, null);
     }

@@ -130,7 +130,7 @@ class LaneTest {
     @Test
     void poolThatWasReplacedOutlivesTheVerticleThatNoticed() {
         try (var wire = new UnreliableWire(address)) {
-            var database = Database.open(vertx, wire.address(), 2, Duration.ofMillis(500));
+            var database = Database.open(vertx, wire.address(), 2, Duration.ofSeconds(3), Duration.ofSeconds(2));
             wire.breakAt("select 'silence'", Break.SILENCE);
             var noticed = new ArrayList<Throwable>();
             var verticle = await(vertx.deployVerticle(own -> database.shared()

@@ -34,8 +34,12 @@ class LocksTest {
         node.close();
     }
 
+    private Connection connection() throws Exception {
+        return DriverManager.getConnection(node.address.jdbcUrl(), node.address.jdbcProperties());
+    }
+
     private Connection transaction() throws Exception {
-        var connection = DriverManager.getConnection(node.address.jdbcUrl(), node.address.jdbcProperties());
+        var connection = connection();
         connection.setAutoCommit(false);
         return connection;
     }
@@ -45,11 +49,14 @@ class LocksTest {
                 .execute("select 1 from %s where %s = '%s' for update nowait".formatted(table, column, id));
     }
 
-    private long waiting() {
-        return Long.parseLong(
-                TestPostgres.query(
-                        node.address,
-                        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"));
+    /** By a connection that is there: whoever waits for a lock does so for two seconds. */
+    private static long waiting(Connection observer) throws Exception {
+        try (var statement = observer.createStatement();
+                var row = statement.executeQuery(
+                        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")) {
+            row.next();
+            return row.getLong(1);
+        }
     }
 
     /** The judge sees a row that has expired, and waits behind the renewal: what it then claims by must be newer. */
@@ -57,17 +64,18 @@ class LocksTest {
     void aNodeThatRenewsWhileItIsJudgedKeepsItsRuns() throws Exception {
         node.owned().appended(started());
         try (var other = node.another();
+                var observer = connection();
                 var session = transaction()) {
             var judge = other.register();
             TestPostgres.execute(
                     node.address, "update nodes set expires_at = now() - interval '1 s' where id = '" + self + "'");
             lock(session, "nodes", "id", self);
             var renewal = node.journal.heartbeat(self);
-            while (waiting() < 1) {
+            while (waiting(observer) < 1) {
                 Thread.onSpinWait();
             }
             var claims = other.journal.declareDead(judge, false).compose(unused -> other.journal.claim(10));
-            while (waiting() < 2 && !claims.isComplete()) {
+            while (waiting(observer) < 2 && !claims.isComplete()) {
                 Thread.onSpinWait();
             }
             session.rollback();
@@ -82,10 +90,11 @@ class LocksTest {
     void anAnswerWaitsForTheRunBeforeItTouchesTheApproval() throws Exception {
         var run = node.owned().parked();
         try (var first = transaction();
+                var observer = connection();
                 var second = transaction()) {
             lock(first, "runs", "id", run.id);
             var answer = node.journal.appendUnowned(run.id, (state, now) -> List.of(ended(RunStatus.CANCELLED)));
-            while (waiting() < 1) {
+            while (waiting(observer) < 1) {
                 Thread.onSpinWait();
             }
 

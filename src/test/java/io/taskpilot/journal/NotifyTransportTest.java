@@ -44,7 +44,7 @@ class NotifyTransportTest extends SignalsContract {
     @Test
     void aSilentConnectionIsReplaced() {
         try (var wire = new UnreliableWire(ADDRESS);
-                var three = new Listening(vertx -> new NotifyTransport(vertx, wire.address()))) {
+                var three = Listening.inProduction(vertx -> new NotifyTransport(vertx, wire.address()))) {
             three.standing(true);
             var run = run();
             three.watch(run);
@@ -62,7 +62,7 @@ class NotifyTransportTest extends SignalsContract {
     void aDatabaseThatIsNotThereKeepsNobodyWaiting() {
         try (var wire = new UnreliableWire(ADDRESS)) {
             wire.down();
-            try (var three = new Listening(vertx -> new NotifyTransport(vertx, wire.address()))) {
+            try (var three = Listening.inProduction(vertx -> new NotifyTransport(vertx, wire.address()))) {
                 var run = run();
                 three.watch(run);
                 three.standing(false);

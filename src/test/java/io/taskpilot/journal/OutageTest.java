@@ -20,6 +20,8 @@ import io.taskpilot.run.RunStatus;
 import io.taskpilot.run.TaskChange;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +49,7 @@ class OutageTest {
     void open() {
         var address = TestPostgres.database();
         wire = new UnreliableWire(address);
-        fixture = new JournalFixture(wire.address());
+        fixture = JournalFixture.quick(wire.address());
         direct = new JournalFixture(address);
         node = fixture.register();
     }
@@ -236,27 +238,24 @@ class OutageTest {
     }
 
     @Test
-    void whileCommitsAreHeldUpNobodyWaitsForTheRefusalEither() {
+    void whileCommitsAreHeldUpNobodyWaitsForTheRefusalEither() throws SQLException {
         var run = fixture.owned().appended(started());
-        var locker = Database.open(direct.vertx, direct.address, 1);
-        var holds = Promise.<Void>promise();
-        var locked = locker.shared()
-                .transaction(sql -> sql.run("lock table runs in exclusive mode").compose(unused -> {
-                    holds.complete();
-                    return sql.run("select pg_sleep(8)");
-                }));
-        await(holds.future());
-        var append = run.append(turnStarted(1));
-        failure(fixture.journal.create(request(), null, true));
-        until(() -> !fixture.database.isWell());
+        Future<?> append;
+        try (var locker = DriverManager.getConnection(direct.address.jdbcUrl(), direct.address.jdbcProperties());
+                var statement = locker.createStatement()) {
+            locker.setAutoCommit(false);
+            statement.execute("lock table runs in exclusive mode");
+            append = run.append(turnStarted(1));
+            failure(fixture.journal.create(request(), null, true));
+            until(() -> !fixture.database.isWell());
 
-        assertThat(fixture.journal.create(request(), null, true).failed()).isTrue();
+            assertThat(fixture.journal.create(request(), null, true).failed()).isTrue();
 
-        await(locked);
+            locker.rollback();
+        }
         await(append);
         awaitAnswers();
         fixture.owned();
-        await(locker.close());
     }
 
     @Test
@@ -272,10 +271,10 @@ class OutageTest {
     void aHeartbeatWaitsBehindNoReader() {
         var readers = new ArrayList<Future<?>>();
         for (var i = 0; i < JournalFixture.POOL; i++) {
-            readers.add(fixture.database.shared().run("select pg_sleep(2)"));
+            readers.add(direct.database.shared().run("select pg_sleep(5)"));
         }
 
-        assertThat(await(fixture.journal.heartbeat(node))).isNotNull();
+        assertThat(await(direct.journal.heartbeat(node))).isNotNull();
 
         assertThat(readers).noneMatch(Future::isComplete);
         await(Future.join(readers));
@@ -285,10 +284,9 @@ class OutageTest {
     void aCreationNobodyWasToldOfIsTakenBack() {
         fixture.owned();
         var request = request("never to run");
-        wire.breakAt("never to run", Break.BEFORE_THE_ANSWER);
+        wire.goDownAt("never to run");
         var creation = fixture.journal.create(request, null, true);
-        awaitBreak();
-        wire.down(); // committed, and the two seconds pass
+        until(wire::isDown); // committed, and the two seconds pass
 
         assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
 
@@ -307,10 +305,9 @@ class OutageTest {
         fixture.owned();
         var request = request("asked twice");
         var key = new IdempotencyKey("key-1", "POST /v1/runs", "k1", "body");
-        wire.breakAt("asked twice", Break.BEFORE_THE_ANSWER);
+        wire.goDownAt("asked twice");
         var creation = fixture.journal.create(request, key, true);
-        awaitBreak();
-        wire.down(); // committed, and the two seconds pass
+        until(wire::isDown); // committed, and the two seconds pass
         assertThat(failure(creation)).hasFieldOrPropertyWithValue("slug", "overload-journal");
         var retry = await(direct.journal.create(request(), key, true));
         assertThat(retry.replayed()).isTrue();
@@ -479,7 +476,7 @@ class OutageTest {
             var holds = Promise.<Void>promise();
             var held = patient.database.shared().transaction(sql -> {
                 holds.complete();
-                return sql.run("select 'held', pg_sleep(8)");
+                return sql.run("select 'held', pg_sleep(6)");
             });
             await(holds.future());
             wire.muteNew();
@@ -519,7 +516,7 @@ class OutageTest {
 
     /** As patient with silence as a server in production. */
     private JournalFixture patient() {
-        return new JournalFixture(wire.address(), Duration.ofSeconds(15));
+        return new JournalFixture(wire.address());
     }
 
     @Test

@@ -240,7 +240,7 @@ class SealTest {
         var eleventh = TestPostgres.query(fixture.journal.address, "select id from runs order by id offset 10 limit 1");
         sql("alter table seal_heads add constraint broken check (chain_id <> '%s')".formatted(eleventh));
         var small = new PgSeals(fixture.journal.database, null, "test", 2);
-        var turn = Objects.requireNonNull(await(small.turn()));
+        var turn = ArchiveFixture.turn(small::turn);
         assertThat(failure(turn.seal(first))).isNotNull();
         await(turn.end());
         assertThat(fixture.count("seal_heads")).isEqualTo(10);
@@ -254,7 +254,7 @@ class SealTest {
 
     @Test
     void oneNodeAtATimeSeals() {
-        var turn = Objects.requireNonNull(await(fixture.seals.turn()));
+        var turn = ArchiveFixture.turn(fixture.seals::turn);
 
         assertThat(await(fixture.seals.turn())).isNull();
         await(turn.end());
@@ -414,7 +414,7 @@ class SealTest {
         fixture.archiveAll();
         fixture.sealOldMonth();
         var seals = new PgRetention(fixture.journal.database);
-        var turn = Objects.requireNonNull(await(seals.turn()));
+        var turn = ArchiveFixture.turn(seals::turn);
         assertThat(await(turn.drop("_y2026m03"))).isTrue();
         await(turn.end());
         fixture.copyAll();

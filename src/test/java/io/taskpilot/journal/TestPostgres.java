@@ -1,5 +1,6 @@
 package io.taskpilot.journal;
 
+import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -41,6 +42,11 @@ public final class TestPostgres implements AfterAllCallback {
     /** A fresh, migrated, empty database. */
     public static PostgresAddress database() {
         return create("test", " template " + TEMPLATE);
+    }
+
+    /** Connections that take no stall of the machine for an outage. */
+    public static Database open(Vertx vertx, PostgresAddress database, int poolSize) {
+        return Database.open(vertx, database, poolSize, Duration.ofSeconds(15), Duration.ofSeconds(15));
     }
 
     /** A fresh database that nobody has migrated. */

@@ -34,6 +34,7 @@ final class UnreliableWire implements AutoCloseable {
     private final Set<NetSocket> ignored = ConcurrentHashMap.newKeySet();
     private final AtomicInteger everIgnored = new AtomicInteger();
     private volatile boolean down;
+    private volatile boolean goesDown;
     private volatile boolean mute;
 
     UnreliableWire(PostgresAddress server) {
@@ -59,6 +60,16 @@ final class UnreliableWire implements AutoCloseable {
         text = textInMessage;
     }
 
+    /** Executes the next message that holds the text, and is down before its answer comes back. */
+    void goDownAt(String textInMessage) {
+        goesDown = true;
+        breakAt(textInMessage, Break.BEFORE_THE_ANSWER);
+    }
+
+    boolean isDown() {
+        return down;
+    }
+
     /** How many times it broke. */
     int breaks() {
         return breaks.get();
@@ -82,6 +93,7 @@ final class UnreliableWire implements AutoCloseable {
     }
 
     void up() {
+        goesDown = false;
         down = false;
         mute = false;
     }
@@ -138,7 +150,12 @@ final class UnreliableWire implements AutoCloseable {
         switch (how) {
             case BEFORE_IT_ARRIVES -> client.close();
             case BEFORE_THE_ANSWER -> {
-                upstream.handler(answer -> client.close());
+                upstream.handler(answer -> {
+                    if (goesDown) {
+                        down();
+                    }
+                    client.close();
+                });
                 upstream.write(message);
             }
             case SILENCE -> silence(client, upstream);

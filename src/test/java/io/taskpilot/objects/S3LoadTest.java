@@ -231,7 +231,7 @@ class S3LoadTest {
         var before = threads();
         var requests = new AtomicInteger();
         var url = server(request -> requests.incrementAndGet());
-        var store = store(url, "taskpilot", "local-secret", Duration.ofMillis(300));
+        var store = store(url, "taskpilot", "local-secret", Duration.ofSeconds(2));
         var file = file(9 << 20);
         var puts = new ArrayList<Future<Void>>();
         for (var i = 0; i < OBJECTS; i++) {

@@ -65,12 +65,13 @@ class RedisTransportTest extends SignalsContract {
 
     @Test
     void aRedisThatAcceptsAndNeverAnswersIsGivenUp() {
+        nodesAsInProduction();
         redis.hang();
         try {
             two.watch(run()); // completes all the same
             one.standing(false);
             two.standing(false);
-            try (var three = new Listening(vertx -> new RedisTransport(vertx, redis.url()))) {
+            try (var three = Listening.inProduction(vertx -> new RedisTransport(vertx, redis.url()))) {
                 three.watch(run());
                 three.standing(false);
             }
@@ -81,6 +82,15 @@ class RedisTransportTest extends SignalsContract {
         one.standing(true);
         two.standing(true);
         bothHearEachOther();
+    }
+
+    /** Instead of those that wait longer. */
+    private void nodesAsInProduction() {
+        stopNodes();
+        one = Listening.inProduction(vertx -> new RedisTransport(vertx, redis.url()))
+                .standing(true);
+        two = Listening.inProduction(vertx -> new RedisTransport(vertx, redis.url()))
+                .standing(true);
     }
 
     @Test
@@ -141,6 +151,7 @@ class RedisTransportTest extends SignalsContract {
 
     @Test
     void textIsDroppedWhileRedisHangsAndNobodyWaits() {
+        nodesAsInProduction();
         var run = run();
         redis.hang();
         try {
@@ -167,7 +178,7 @@ class RedisTransportTest extends SignalsContract {
 
     @Test
     void aWrongPasswordKeepsNobodyWaiting() {
-        try (var three = new Listening(vertx -> new RedisTransport(vertx, redis.url("wrong")))) {
+        try (var three = Listening.inProduction(vertx -> new RedisTransport(vertx, redis.url("wrong")))) {
             three.watch(run());
             three.standing(false);
         }
@@ -176,7 +187,7 @@ class RedisTransportTest extends SignalsContract {
     @Test
     void anAddressWithNobodyThereKeepsNobodyWaiting() {
         var nobody = new Secret("redis://127.0.0.1:1");
-        try (var three = new Listening(vertx -> new RedisTransport(vertx, nobody))) {
+        try (var three = Listening.inProduction(vertx -> new RedisTransport(vertx, nobody))) {
             three.watch(run());
             three.standing(false);
         }
