@@ -65,7 +65,7 @@ final class JournalFixture implements AutoCloseable {
         return new JournalFixture(address, Duration.ofSeconds(3), Duration.ofSeconds(2));
     }
 
-    private JournalFixture(PostgresAddress address, Duration longestSilence, Duration longestWrite) {
+    JournalFixture(PostgresAddress address, Duration longestSilence, Duration longestWrite) {
         this.address = address;
         database = Database.open(vertx, address, POOL, longestSilence, longestWrite);
         journal = new PgJournal(database, null, this::signal, wentBack::add);

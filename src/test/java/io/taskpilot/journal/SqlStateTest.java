@@ -11,6 +11,7 @@ import io.taskpilot.journal.JournalFixture.Owned;
 import io.taskpilot.run.Recorded;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -28,7 +29,8 @@ class SqlStateTest {
 
     @BeforeAll
     static void open() {
-        fixture = new JournalFixture();
+        // the client waits for more after a 57P01 that the server did not mean: one connection is given up
+        fixture = new JournalFixture(TestPostgres.database(), Duration.ofSeconds(3), Duration.ofSeconds(15));
         fixture.register();
         TestPostgres.execute(fixture.address, """
                 create sequence refusals;

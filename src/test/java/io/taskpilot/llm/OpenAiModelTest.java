@@ -61,7 +61,8 @@ class OpenAiModelTest {
     private static final String KEY = "sk-test-0123456789abcdef";
     private static final Duration LONG = Duration.ofSeconds(60);
     /** On a busy machine too, for what is about the answer. Waited out in full. */
-    private static final Duration ENOUGH_TO_ASK = Duration.ofSeconds(3);
+    private static final Duration ENOUGH_TO_ASK = Duration.ofMillis(1_500);
+
     private static final Retry EAGER = new Retry(4, Duration.ofMillis(1), Duration.ofMillis(2));
     private static final Call CREATE = new Call("create_task", "{\"title\":\"Prepare the d\u00e9ck \uD83D\uDE80\"}");
     private static final Call LIST = new Call("list_tasks", "{}");
