@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import io.taskpilot.config.TaskPilotConfig;
 import java.io.IOException;
 import java.net.URI;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -12,6 +13,7 @@ import picocli.CommandLine.Mixin;
         description =
                 "Asks the server of this machine whether it is alive: exit code 0 or 1. For container health checks.")
 final class HealthCommand implements Callable<Integer> {
+    private static final Duration PATIENCE = Duration.ofSeconds(2); // less than container health checks are given
     private final Shell shell;
 
     @Mixin
@@ -25,7 +27,7 @@ final class HealthCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         var url = managementUrl(config.load(shell).config());
         try {
-            if (ServerRecord.isLive(url)) {
+            if (ServerRecord.isLive(url, PATIENCE)) {
                 shell.out().println("alive: " + url);
                 return ExitCode.OK;
             }

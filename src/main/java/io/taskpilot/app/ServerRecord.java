@@ -70,19 +70,19 @@ record ServerRecord(@Nullable URI url, URI managementUrl, long pid) {
     /** Asks it. A killed server leaves its note behind, and another program may have its port since. */
     boolean isAlive() throws InterruptedException {
         try {
-            return isLive(managementUrl);
+            return isLive(managementUrl, ALIVE);
         } catch (IOException e) {
             return false;
         }
     }
 
-    static boolean isLive(URI managementUrl) throws IOException, InterruptedException {
+    static boolean isLive(URI managementUrl, Duration patience) throws IOException, InterruptedException {
         var request = HttpRequest.newBuilder(managementUrl.resolve("/health/live"))
-                .timeout(ALIVE)
+                .timeout(patience)
                 .build();
         return HttpClient.newBuilder()
                         .version(HttpClient.Version.HTTP_1_1)
-                        .connectTimeout(ALIVE)
+                        .connectTimeout(patience)
                         .build()
                         .send(request, BodyHandlers.discarding())
                         .statusCode()

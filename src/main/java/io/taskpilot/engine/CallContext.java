@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class CallContext {
     private static final Logger log = LoggerFactory.getLogger(CallContext.class);
 
-    /** Nobody waits any more for what the call was to bring. */
+    /** Nobody waits any more for what the call was to bring, or would have brought. */
     static final class Aborted extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

@@ -27,8 +27,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes new runs: the run, its first event and its idempotency row stand or fall together. Whoever asks waits two
- * seconds at most. A run that is found to be committed after that is taken back, as nobody was told of it; one with an
+ * Writes new runs: the run, its first event and its idempotency row stand or fall together. Whoever asks waits
+ * two seconds at most ({@link Database#longestWrite}). A run that is found to be committed after that is taken back, as nobody was told of it; one with an
  * idempotency key is left to whoever claims it, as a retry may have been told.
  */
 final class Creations {
@@ -113,7 +113,8 @@ final class Creations {
             return Future.failedFuture(PgErrors.away(new IllegalStateException("known to be away")));
         }
         var submitted = new Submitted(request, key, owner, unsettled::remove);
-        var timer = database.vertx().setTimer(database.longestWrite().toMillis(), unused -> submitted.abandon());
+        var timer = database.vertx()
+                .setTimer(database.longestWrite().toMillis(), unused -> submitted.abandon(database.longestWrite()));
         writer.add(submitted);
         return submitted.promise.future().onComplete(unused -> database.vertx().cancelTimer(timer));
     }

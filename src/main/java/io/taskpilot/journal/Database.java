@@ -65,7 +65,7 @@ public final class Database {
 
     /**
      * @param longestSilence after which a connection is taken for dead and closed
-     * @param longestWrite for which a caller waits for what it asked to be written
+     * @param longestWrite for which a caller waits for a new run, or for a decision on a call of the API
      */
     static Database open(
             Vertx vertx, PostgresAddress address, int poolSize, Duration longestSilence, Duration longestWrite) {
@@ -86,7 +86,10 @@ public final class Database {
         return vertx;
     }
 
-    /** For a caller who is refused after that: what it asked for may be written all the same. */
+    /**
+     * For a caller who is refused after that, though what it asked for may be written all the same. While a writer takes
+     * longer, nobody else is let wait.
+     */
     Duration longestWrite() {
         return longestWrite;
     }

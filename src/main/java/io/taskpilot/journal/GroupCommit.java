@@ -8,7 +8,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -24,7 +23,6 @@ final class GroupCommit<T extends GroupCommit.Entry> {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
     private static final int MAX_ROWS = 500;
     private static final long MAX_BYTES = 1 << 20;
-    private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     /** Something to write. */
     interface Entry {
@@ -70,10 +68,13 @@ final class GroupCommit<T extends GroupCommit.Entry> {
         database.watch(this::isStuck);
     }
 
-    /** True once something was sent two seconds ago and is still not written, be it slow, locked out or refused. */
+    /**
+     * True once something that was sent is not written for longer than a caller would wait, be it slow, locked out or
+     * refused.
+     */
     boolean isStuck() {
         var since = tryingSinceNanos;
-        return since != 0 && System.nanoTime() - since > STUCK_NANOS;
+        return since != 0 && System.nanoTime() - since > database.longestWrite().toNanos();
     }
 
     void add(T entry) {

@@ -101,7 +101,8 @@ public final class IngressChain implements IngressLog {
             return Future.failedFuture(Failure.overloaded("overload-decisions", detail, Duration.ofSeconds(1)));
         }
         var waiting = new PendingDecision(entry, pending::decrementAndGet);
-        var timer = database.vertx().setTimer(database.longestWrite().toMillis(), unused -> waiting.abandon());
+        var timer = database.vertx()
+                .setTimer(database.longestWrite().toMillis(), unused -> waiting.abandon(database.longestWrite()));
         writer.add(waiting);
         return waiting.committed()
                 .onComplete(unused -> database.vertx().cancelTimer(timer))

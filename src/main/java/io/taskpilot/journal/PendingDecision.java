@@ -5,6 +5,7 @@ import io.taskpilot.engine.RunReader.DecisionView;
 import io.taskpilot.journal.DecisionChain.Link;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Row;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
@@ -89,11 +90,11 @@ final class PendingDecision implements GroupCommit.Entry {
     }
 
     /** Its caller waits no longer. */
-    void abandon() {
+    void abandon(Duration waited) {
         if (fate.compareAndSet(Fate.OPEN, Fate.OVER)) {
             over.run();
         }
-        promise.fail(PgErrors.away(new IllegalStateException("no commit within 2 s")));
+        promise.fail(PgErrors.away(new IllegalStateException("no commit within %d s".formatted(waited.toSeconds()))));
     }
 
     private void end() {

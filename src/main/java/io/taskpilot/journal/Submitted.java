@@ -7,6 +7,7 @@ import io.taskpilot.run.EventCodec;
 import io.taskpilot.run.RunEvent;
 import io.taskpilot.run.RunRequest;
 import io.vertx.sqlclient.Row;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -42,9 +43,10 @@ final class Submitted implements GroupCommit.Entry {
         this.data = JsonText.encode(EventCodec.data(new RunEvent.Accepted(request)));
     }
 
-    void abandon() {
+    void abandon(Duration waited) {
         if (fate.compareAndSet(Fate.OPEN, Fate.ABANDONED)) {
-            promise.fail(PgErrors.away(new IllegalStateException("no commit within 2 s")));
+            promise.fail(
+                    PgErrors.away(new IllegalStateException("no commit within %d s".formatted(waited.toSeconds()))));
         }
     }
 

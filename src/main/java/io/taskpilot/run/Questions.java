@@ -7,23 +7,23 @@ import org.jspecify.annotations.Nullable;
  * What people were asked of a run.
  *
  * @param open the one that waits for an answer, if one does
- * @param asked how many so far
+ * @param count how many so far
  * @param isRestored from the restore of the run's database until a person says that it may go on
  * @param review the answer to the question whether the proposal may be carried out
  */
 record Questions(
         RunEvent.@Nullable ApprovalRequested open,
-        int asked,
+        int count,
         boolean isRestored,
         RunEvent.@Nullable ApprovalDecided review) {
     static final Questions NONE = new Questions(null, 0, false, null);
 
     Questions ask(RunEvent.ApprovalRequested question) {
-        return new Questions(question, asked + 1, isRestored, review);
+        return new Questions(question, count + 1, isRestored, review);
     }
 
     Questions restored() {
-        return new Questions(open, asked, true, review);
+        return new Questions(open, count, true, review);
     }
 
     /** @throws IllegalStateException when it is no answer to the open question */
@@ -37,7 +37,7 @@ record Questions(
         }
         return new Questions(
                 null,
-                asked,
+                count,
                 isRestored && question.kind() != ApprovalKind.RESTORED,
                 question.kind() == ApprovalKind.REVIEW ? answer : review);
     }

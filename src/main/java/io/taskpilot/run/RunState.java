@@ -300,7 +300,7 @@ public final class RunState {
 
     /** How many times people were asked. */
     public int approvals() {
-        return questions.asked();
+        return questions.count();
     }
 
     /** True from the restore of its database until a person says that the run may go on. */

@@ -30,8 +30,9 @@ final class CollectorProcess implements AutoCloseable {
     /** Returns when it counts all that; skips the test where there is no collector. */
     static CollectorProcess start(Path directory) throws Exception {
         var binary = Tool.orSkip("OTELCOL", "otelcol");
-        var otlp = OutsideProcess.unusedPort();
-        var metrics = OutsideProcess.unusedPort();
+        var unused = OutsideProcess.unusedPorts(2);
+        var otlp = unused.get(0);
+        var metrics = unused.get(1);
         var file = directory.resolve("collector.yaml");
         Files.writeString(file, """
                 receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:%d" } } } }

@@ -22,11 +22,15 @@ class GuardrailsDownTest {
         process = RealNemo.start(Path.of("conf/guardrails"));
         var victim = Victim.of(process);
         nemo = new Dependency("guardrails", victim, Wire.to(process.url().getPort()), Duration.ofSeconds(8));
-        server = TestServer.start(Map.of(
+        server = server("4s");
+    }
+
+    private static TestServer server(String timeout) throws Exception {
+        return TestServer.start(Map.of(
                 "TASKPILOT_GUARDRAILS_URL",
                 "http://127.0.0.1:" + nemo.wire().port(),
                 "TASKPILOT_GUARDRAILS_TIMEOUT",
-                "4s"));
+                timeout));
     }
 
     @AfterAll
@@ -48,6 +52,8 @@ class GuardrailsDownTest {
 
     @Test
     void slowAnswersInTimeCostTimeAlone() throws Exception {
-        new Outage(server, nemo.name()).slow(nemo, Duration.ofMillis(100));
+        try (var patient = server("30s")) {
+            new Outage(patient, nemo.name()).slow(nemo, Duration.ofMillis(100));
+        }
     }
 }

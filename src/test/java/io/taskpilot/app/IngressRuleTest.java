@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -128,6 +129,23 @@ class IngressRuleTest {
         settings.put("TASKPILOT_POLICY_INGRESS", "none");
         try (var server = TestServer.start(settings)) {
             assertThat(submit(server.user(), client)).isEqualTo(202);
+        }
+    }
+
+    /** As long as {@code policy.timeout} says, where a start would else be content with no answer. */
+    @Test
+    void anOpaServerWithoutTheRuleIsFoundOutThoughItIsSlow() throws Exception {
+        var policy = directory.resolve("conf/policy");
+        Files.delete(policy.resolve("ingress.rego"));
+        Files.delete(policy.resolve("ingress_test.rego"));
+        serve(policy);
+        try (var wire = Wire.to(Objects.requireNonNull(process).port())) {
+            wire.delays(Duration.ofMillis(1_200)); // each way
+            var settings = settings(Path.of("conf"));
+            settings.put("TASKPILOT_OPA_URL", "http://127.0.0.1:" + wire.port());
+            settings.put("TASKPILOT_POLICY_TIMEOUT", "10s");
+
+            assertThatThrownBy(() -> TestServer.start(settings)).isInstanceOf(ConfigException.class);
         }
     }
 

@@ -29,11 +29,15 @@ class ModelDownTest {
         process = OfflineProvider.start();
         var victim = Victim.of(process);
         provider = new Dependency("llm", victim, Wire.to(process.port()), Duration.ofSeconds(8));
-        server = TestServer.start(Map.of(
+        server = server("5s");
+    }
+
+    private static TestServer server(String timeout) throws Exception {
+        return TestServer.start(Map.of(
                 "TASKPILOT_LLM_BASE_URL",
                 "http://127.0.0.1:%d/v1".formatted(provider.wire().port()),
                 "TASKPILOT_LLM_TIMEOUT",
-                "5s"));
+                timeout));
     }
 
     @AfterAll
@@ -118,7 +122,9 @@ class ModelDownTest {
 
     @Test
     void slowAnswersInTimeCostTimeAlone() throws Exception {
-        new Outage(server, provider.name()).slow(provider, Duration.ofMillis(300));
+        try (var patient = server("30s")) {
+            new Outage(patient, provider.name()).slow(provider, Duration.ofMillis(300));
+        }
     }
 
     private static String answer(int status, String type, String headers, String body) {

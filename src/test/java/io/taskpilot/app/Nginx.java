@@ -43,8 +43,9 @@ final class Nginx implements AutoCloseable {
 
     /** @param files that take the place of shipped ones, by name */
     static Nginx start(Path directory, List<Integer> nodes, Map<String, String> files) throws Exception {
-        var port = OutsideProcess.unusedPort();
-        var checkPort = OutsideProcess.unusedPort();
+        var unused = OutsideProcess.unusedPorts(2);
+        var port = unused.get(0);
+        var checkPort = unused.get(1);
         configure(directory, port, checkPort, nodes, files);
         var log = directory.resolve("log");
         var process = command(directory).redirectOutput(log.toFile()).start();
@@ -59,7 +60,8 @@ final class Nginx implements AutoCloseable {
 
     /** What {@code nginx -t} says of the shipped configuration with these nodes, warnings included. */
     static String check(Path directory, List<Integer> nodes) throws Exception {
-        configure(directory, OutsideProcess.unusedPort(), OutsideProcess.unusedPort(), nodes, Map.of());
+        var unused = OutsideProcess.unusedPorts(2);
+        configure(directory, unused.get(0), unused.get(1), nodes, Map.of());
         var process = command(directory, "-t").start();
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         process.waitFor();

@@ -104,8 +104,8 @@ class NginxTest {
 
     @Test
     void whatNoNodeGotGoesToAnother() throws Exception {
-        var gone = OutsideProcess.unusedPort();
-        try (var nginx = Nginx.start(directory, List.of(gone, node(NginxTest::answer), OutsideProcess.unusedPort()))) {
+        var gone = OutsideProcess.unusedPorts(2);
+        try (var nginx = Nginx.start(directory, List.of(gone.get(0), node(NginxTest::answer), gone.get(1)))) {
             for (var i = 0; i < 10; i++) {
                 assertThat(nginx.user().send("POST", "/v1/runs", "{}").statusCode())
                         .isEqualTo(200);

@@ -22,18 +22,18 @@ class OpaDownTest {
         process = OpaProcess.start();
         var victim = Victim.of(process);
         opa = new Dependency("opa", victim, Wire.to(process.port()), Duration.ofSeconds(4));
-        server = server("none"); // asked about runs alone: else those it can't judge would not be accepted
-        guarded = server("enforce");
+        server = server("none", "2s"); // asked about runs alone: else those it can't judge would not be accepted
+        guarded = server("enforce", "2s");
     }
 
-    private static TestServer server(String ingress) throws Exception {
+    private static TestServer server(String ingress, String timeout) throws Exception {
         return TestServer.start(Map.of(
                 "TASKPILOT_OPA_URL",
                 "http://127.0.0.1:" + opa.wire().port(),
                 "TASKPILOT_POLICY_INGRESS",
                 ingress,
                 "TASKPILOT_POLICY_TIMEOUT",
-                "2s"));
+                timeout));
     }
 
     @AfterAll
@@ -74,6 +74,8 @@ class OpaDownTest {
 
     @Test
     void slowAnswersInTimeCostTimeAlone() throws Exception {
-        new Outage(server, opa.name()).slow(opa, Duration.ofMillis(100));
+        try (var patient = server("none", "10s")) {
+            new Outage(patient, opa.name()).slow(opa, Duration.ofMillis(100));
+        }
     }
 }

@@ -91,7 +91,7 @@ final class Outage {
         awaitSuccess();
         dependency.wire().delays(by);
         try {
-            awaitSuccess();
+            assertSucceeds();
             vitals.awaitUp();
         } finally {
             dependency.wire().passes();

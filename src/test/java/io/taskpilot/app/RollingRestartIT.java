@@ -31,10 +31,7 @@ class RollingRestartIT {
     void noClientSeesMoreOfItThanAReconnect() throws Exception {
         Tool.orSkip("NGINX", "nginx");
         var database = TestPostgres.database();
-        var ports = new ArrayList<Integer>();
-        for (var i = 0; i < NODES; i++) {
-            ports.add(OutsideProcess.unusedPort());
-        }
+        var ports = OutsideProcess.unusedPorts(NODES);
         var starting = ports.stream()
                 .map(port -> CompletableFuture.supplyAsync(() -> start(database, port)))
                 .toList();

@@ -275,7 +275,7 @@ class RunCommandTest {
         try (var mute = new Talker("")) {
             var notes = new ArrayList<String>();
             var follower = new RunFollower(
-                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofSeconds(30));
+                    new ApiClient(mute.url(), null), event -> {}, live -> {}, notes::add, Duration.ofSeconds(12));
 
             assertThatThrownBy(() -> follower.run(Map.of("input", "x"), "k1", event -> false))
                     .hasMessageStartingWith("no answer from " + mute.url())

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at the run table again and again: no run may be without a living owner for longer than 15 s in which PostgreSQL
- * answered and the same node was up and not stopped; nor may one stand still for so long under a living owner, unless a
+ * answered, this looked, and the same node was up and not stopped; nor may one stand still for so long under a living owner, unless a
  * tool call may be under way.
  */
 final class Liveness implements AutoCloseable {

@@ -33,12 +33,14 @@ public final class Listening implements AutoCloseable {
 
     /** A node that takes no stall of the machine for a link that is lost. */
     public Listening(Source transport) {
-        this(transport, STALL, STALL);
+        this(transport, true);
     }
 
-    private Listening(Source transport, Duration longestSubscribe, Duration longestSilence) {
-        signals = new NodeSignals(
-                vertx, transport.on(vertx), metrics.signals(), standings::add, longestSubscribe, longestSilence);
+    private Listening(Source transport, boolean patient) {
+        var link = transport.on(vertx);
+        signals = patient
+                ? new NodeSignals(vertx, link, metrics.signals(), standings::add, STALL, STALL)
+                : new NodeSignals(vertx, link, metrics.signals(), standings::add);
         signals.onCancelRequested(cancelled::add);
         signals.onClaimable(() -> claimable.add(true));
         signals.onMissed(() -> missed.add(true));
@@ -47,7 +49,7 @@ public final class Listening implements AutoCloseable {
 
     /** As patient as in production. */
     public static Listening inProduction(Source transport) {
-        return new Listening(transport, Duration.ofSeconds(1), Duration.ofSeconds(3));
+        return new Listening(transport, false);
     }
 
     public static <T> T await(Future<T> future) {

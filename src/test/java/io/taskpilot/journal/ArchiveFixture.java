@@ -28,8 +28,10 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -151,11 +153,12 @@ final class ArchiveFixture implements AutoCloseable {
 
     /** The next one: the lock of one that has ended goes with its session, a moment later. */
     static <T> T turn(Supplier<Future<@Nullable T>> taken) {
-        T turn;
-        do {
-            turn = await(taken.get());
-        } while (turn == null);
-        return turn;
+        var turn = new AtomicReference<T>();
+        eventually(() -> {
+            turn.set(await(taken.get()));
+            return turn.get() != null;
+        });
+        return Objects.requireNonNull(turn.get());
     }
 
     static List<Seal> sealThrough(PgSeals seals, LocalDate last) {

@@ -57,7 +57,7 @@ final class JournalFixture implements AutoCloseable {
 
     /** One that takes no stall of the machine for an outage. */
     JournalFixture(PostgresAddress address) {
-        this(address, Duration.ofSeconds(15), Duration.ofSeconds(15));
+        this(address, TestPostgres.LONGEST_STALL, TestPostgres.LONGEST_STALL);
     }
 
     /** One that is quick to take an outage for one. */

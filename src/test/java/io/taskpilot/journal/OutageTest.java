@@ -344,7 +344,7 @@ class OutageTest {
     }
 
     @Test
-    void aRunThatIsCommittedIsNotRefusedWhenOneOfTheSameBatchMeetsAnError() {
+    void aRunThatIsCommittedIsNotRefusedWhenOneOfTheSameBatchMeetsAnError() throws SQLException {
         var address = direct.address;
         var expired = new IdempotencyKey("key-1", "POST /v1/runs", "k1", "body");
         await(fixture.journal.create(request(), expired, true));
@@ -357,23 +357,20 @@ class OutageTest {
                 create trigger fail_once before delete on idempotency_keys execute function fail_once();
                 update idempotency_keys set created_at = now() - interval '25 hours';
                 """);
-        var locker = Database.open(direct.vertx, address, 1);
-        var holds = Promise.<Void>promise();
-        var queued = Promise.<Void>promise();
-        var locked = locker.shared()
-                .transaction(sql -> sql.run("lock table idempotency_keys in share mode")
-                        .onSuccess(unused -> holds.complete())
-                        .compose(unused -> queued.future()));
-        await(holds.future());
-        fixture.journal.create(request(), null, true); // on its way, so that the next two share a batch
-        var fresh = fixture.journal.create(request(), null, true);
-        var again = fixture.journal.create(request(), expired, true);
-        queued.complete();
+        Future<Journal.Creation> fresh;
+        Future<Journal.Creation> again;
+        try (var locker = DriverManager.getConnection(address.jdbcUrl(), address.jdbcProperties());
+                var statement = locker.createStatement()) {
+            locker.setAutoCommit(false);
+            statement.execute("lock table idempotency_keys in share mode");
+            fixture.journal.create(request(), null, true); // on its way, so that the next two share a batch
+            fresh = fixture.journal.create(request(), null, true);
+            again = fixture.journal.create(request(), expired, true);
+            locker.rollback();
+        }
 
         assertThat(await(fresh).replayed()).isFalse();
         assertThat(failure(again)).as("the one that met it").hasFieldOrPropertyWithValue("slug", "overload-journal");
-        await(locked);
-        await(locker.close());
     }
 
     @Test
@@ -434,7 +431,7 @@ class OutageTest {
 
     @Test
     void anAppendGoesOnThoughItsConnectionHungWhileItWasOpened() {
-        try (var patient = patient()) {
+        try (var patient = new JournalFixture(wire.address())) {
             patient.register();
             var run = patient.owned().appended(started());
             wire.mute();
@@ -451,7 +448,7 @@ class OutageTest {
 
     @Test
     void readersFindConnectionsAgainThoughAllOfTheirsHungWhileTheyWereOpened() {
-        try (var patient = patient()) {
+        try (var patient = new JournalFixture(wire.address())) {
             patient.register();
             var run = patient.owned();
             wire.mute();
@@ -472,11 +469,13 @@ class OutageTest {
 
     @Test
     void whoeverHasAConnectionKeepsItWhileOthersThatHangAreReplaced() {
-        try (var patient = patient()) {
+        try (var patient = new JournalFixture(wire.address())) {
             var holds = Promise.<Void>promise();
             var held = patient.database.shared().transaction(sql -> {
                 holds.complete();
-                return sql.run("select 'held', pg_sleep(6)");
+                return sql.run("select pg_sleep(4)")
+                        .compose(unused -> sql.run("select pg_sleep(4)"))
+                        .compose(unused -> sql.run("select 'held', pg_sleep(4)"));
             });
             await(holds.future());
             wire.muteNew();
@@ -512,11 +511,6 @@ class OutageTest {
         return Future.all(LongStream.range(0, JournalFixture.POOL)
                 .mapToObj(i -> of.database.shared().run("select pg_sleep(1)"))
                 .toList());
-    }
-
-    /** As patient with silence as a server in production. */
-    private JournalFixture patient() {
-        return new JournalFixture(wire.address());
     }
 
     @Test

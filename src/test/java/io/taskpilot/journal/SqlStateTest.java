@@ -30,7 +30,7 @@ class SqlStateTest {
     @BeforeAll
     static void open() {
         // the client waits for more after a 57P01 that the server did not mean: one connection is given up
-        fixture = new JournalFixture(TestPostgres.database(), Duration.ofSeconds(3), Duration.ofSeconds(15));
+        fixture = new JournalFixture(TestPostgres.database(), Duration.ofSeconds(3), TestPostgres.LONGEST_STALL);
         fixture.register();
         TestPostgres.execute(fixture.address, """
                 create sequence refusals;

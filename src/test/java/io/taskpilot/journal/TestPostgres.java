@@ -25,6 +25,7 @@ import org.slf4j.LoggerFactory;
  * of all classes at the end took longer than a JVM is given to exit. It does not wait for the disk.
  */
 public final class TestPostgres implements AfterAllCallback {
+    static final Duration LONGEST_STALL = Duration.ofSeconds(15);
     private static final Logger log = LoggerFactory.getLogger(TestPostgres.class);
     private static final String PREFIX = "taskpilot-test-";
     private static final String TEMPLATE = "migrated";
@@ -46,7 +47,7 @@ public final class TestPostgres implements AfterAllCallback {
 
     /** Connections that take no stall of the machine for an outage. */
     public static Database open(Vertx vertx, PostgresAddress database, int poolSize) {
-        return Database.open(vertx, database, poolSize, Duration.ofSeconds(15), Duration.ofSeconds(15));
+        return Database.open(vertx, database, poolSize, LONGEST_STALL, LONGEST_STALL);
     }
 
     /** A fresh database that nobody has migrated. */

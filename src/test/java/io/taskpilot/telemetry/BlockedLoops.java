@@ -7,10 +7,10 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.LoggerContextListener;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -29,11 +29,28 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
             Pattern.compile("vert\\.x-eventloop-thread\\S* has been blocked for (\\d+) ms");
     private static final long TOO_LONG_MILLIS = 5_000;
     private static final long TICK_MILLIS = 100;
+    private static final Duration SHORTEST_PAUSE = Duration.ofMillis(500);
 
-    private record Report(long millis, String text) {}
+    private record Report(long nanos, long millis, String text) {
+        /** Of the loop's own doing. */
+        long millisWithout(List<Pause> pauses) {
+            var from = nanos - TimeUnit.MILLISECONDS.toNanos(millis);
+            return millis
+                    - TimeUnit.NANOSECONDS.toMillis(pauses.stream()
+                            .mapToLong(pause -> pause.between(from, nanos))
+                            .sum());
+        }
+    }
+
+    /** Nothing had a turn. */
+    record Pause(long from, long to) {
+        private long between(long start, long end) {
+            return Math.max(0, Math.min(to, end) - Math.max(from, start));
+        }
+    }
 
     private static final List<Report> reports = new CopyOnWriteArrayList<>();
-    private static final AtomicLong longestPauseMillis = new AtomicLong();
+    private static final List<Pause> pauses = new CopyOnWriteArrayList<>();
 
     static {
         var watch = new Thread(BlockedLoops::watchTheMachine, "machine-watch");
@@ -61,6 +78,7 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
         if (report.find()) {
             var where = event.getThrowableProxy();
             reports.add(new Report(
+                    System.nanoTime(),
                     Long.parseLong(report.group(1)),
                     event.getFormattedMessage() + (where == null ? "" : "\n" + ThrowableProxyUtil.asString(where))));
         }
@@ -71,7 +89,9 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
         while (true) {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS));
             var now = System.nanoTime();
-            longestPauseMillis.accumulateAndGet(TimeUnit.NANOSECONDS.toMillis(now - last) - TICK_MILLIS, Math::max);
+            if (now - last > SHORTEST_PAUSE.toNanos()) {
+                pauses.add(new Pause(last, now));
+            }
             last = now;
         }
     }
@@ -88,12 +108,16 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
 
     static void forget() {
         reports.clear();
-        longestPauseMillis.set(0);
+        pauses.clear();
     }
 
     static void check() {
+        check(pauses);
+    }
+
+    static void check(List<Pause> meanwhile) {
         var blocked = reports.stream()
-                .filter(report -> report.millis() - longestPauseMillis.get() >= TOO_LONG_MILLIS)
+                .filter(report -> report.millisWithout(meanwhile) >= TOO_LONG_MILLIS)
                 .map(Report::text)
                 .toList();
         if (!blocked.isEmpty()) {

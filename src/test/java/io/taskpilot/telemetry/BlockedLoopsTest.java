@@ -1,9 +1,12 @@
 package io.taskpilot.telemetry;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.taskpilot.telemetry.BlockedLoops.Pause;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -23,17 +26,29 @@ class BlockedLoopsTest {
 
     @Test
     void aLoopThatStoodForFiveSecondsFails() {
-        say("vert.x-eventloop-thread-3", 8_120);
+        say("vert.x-eventloop-thread-3", 5_120);
 
-        assertThatThrownBy(BlockedLoops::check).hasMessageContaining("vert.x-eventloop-thread-3");
+        assertThatThrownBy(() -> BlockedLoops.check(List.of())).hasMessageContaining("vert.x-eventloop-thread-3");
     }
 
     @Test
     void aShorterStopAndAWorkerDoNot() {
-        say("vert.x-eventloop-thread-3", 2_120);
+        say("vert.x-eventloop-thread-3", 4_880);
         say("vert.x-worker-thread-3", 65_000);
 
         BlockedLoops.check();
+    }
+
+    @Test
+    void aStopOfTheWholeMachineIsNotTheLoops() {
+        var before = System.nanoTime();
+        say("vert.x-eventloop-thread-3", 7_000);
+        var stop = new Pause(before - SECONDS.toNanos(4), before - SECONDS.toNanos(1));
+
+        BlockedLoops.check(List.of(stop));
+
+        var earlier = new Pause(before - SECONDS.toNanos(20), before - SECONDS.toNanos(10));
+        assertThatThrownBy(() -> BlockedLoops.check(List.of(earlier))).isInstanceOf(AssertionError.class);
     }
 
     private static void say(String thread, int millis) {

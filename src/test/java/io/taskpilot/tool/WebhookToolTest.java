@@ -187,7 +187,7 @@ class WebhookToolTest {
     }
 
     @Test
-    void receiverThatIsBusyUntilTheDeadlineHasRefused() throws Exception {
+    void receiverThatIsStillBusyAtTheSecondAttemptHasRefused() throws Exception {
         idempotent = true;
         receiver.thenStatus(503)
                 .then(request -> request.response()
