@@ -104,7 +104,7 @@ final class DecisionsCommand implements Callable<Integer> {
             } else {
                 print(answer, isIntact);
             }
-            return isIntact ? ExitCode.OK : ExitCode.FAILURE;
+            return isIntact ? ExitCode.OK : ExitCode.DIFFERENT;
         }
 
         private void print(JsonNode answer, boolean isIntact) {

@@ -8,7 +8,7 @@ final class ExitCode {
     static final int FAILURE = 1;
     /** Wrong usage or a wrong configuration. */
     static final int USAGE = 2;
-    /** Of {@code policy backtest}: it did its work, and the verdicts differ. */
+    /** Of {@code policy backtest} and {@code decisions verify}: it did its work, and what it compared differs. */
     static final int DIFFERENT = 3;
     /** The database lost what it had committed, so the server stopped at once; {@code TaskPilotHistoryLost} looks for it. */
     static final int HISTORY_LOST = 70;

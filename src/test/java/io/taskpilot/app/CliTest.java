@@ -406,7 +406,7 @@ class CliTest {
                       not compared: 2 copies, as the object store does not answer
                     """, ""));
             server.answering("/v1/decisions/verify", 200, broken);
-            assertThat(command.run("decisions", "verify")).isEqualTo(new CommandRun.End(1, """
+            assertThat(command.run("decisions", "verify")).isEqualTo(new CommandRun.End(3, """
                     BROKEN: 7 decisions in 2 chains, 0 seals up to none, 0 compared with their copy
                       run    chain 1: its run is gone
                       and 2 more
