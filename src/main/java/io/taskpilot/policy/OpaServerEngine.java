@@ -196,7 +196,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
                 .map(PolicyAnswer::ofServer)
                 .map(read)
                 .onSuccess(unused -> answered(path))
-                .onFailure(unused -> failed(path, call))
+                .onFailure(cause -> failed(path, call, cause))
                 .recover(PolicyAnswer::none);
     }
 
@@ -223,7 +223,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
         }
     }
 
-    private void failed(String path, CallContext call) {
+    private void failed(String path, CallContext call, Throwable cause) {
         if (call.isAborted()) {
             return;
         }
@@ -231,7 +231,10 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
             owesIngress = true;
         }
         health.down(NAME, "gives no verdict: runs fail or wait");
-        if (probing.compareAndSet(false, true)) {
+        if (probing.compareAndSet(false, true)) { // once a second, however many ask
+            if (PolicyAnswer.isWrong(cause)) { // where there is no answer at all, each question's end says so
+                log.warn("policy answered wrongly path={} cause={}", path, cause.getMessage());
+            }
             probeLater();
         }
     }

@@ -118,6 +118,11 @@ final class PolicyAnswer {
         return Failure.of(Failure.Kind.UNAVAILABLE, UNAVAILABLE, NO_VERDICT + detail);
     }
 
+    /** Of a failure: somebody answered, and that is no verdict. */
+    static boolean isWrong(Throwable cause) {
+        return cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE);
+    }
+
     /** Of a failure: somebody answered, who has no such rule or no value for it. */
     static boolean isUndefined(Throwable cause) {
         return cause instanceof Failure failure && failure.detail().equals(NO_VERDICT + UNDEFINED);

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.Deadline;
@@ -40,6 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
 
 class OpaServerEngineTest {
     private static final String ALLOW = "{\"result\": {\"decision\": \"allow\", \"reasons\": [], \"rule\": \"r\","
@@ -155,6 +159,26 @@ class OpaServerEngineTest {
 
         behaviour = answers(200, ALLOW);
         assertThat(decide().await(30, SECONDS).result()).as("after " + name).isEqualTo(DecisionResult.ALLOW);
+    }
+
+    /** Else an operator who has nothing but the log would not learn what is wrong with the bundle. */
+    @Test
+    void whatIsWrongWithAnAnswerIsLogged() throws Exception {
+        var logger = (Logger) LoggerFactory.getLogger(OpaServerEngine.class);
+        var lines = new ListAppender<ILoggingEvent>();
+        lines.start();
+        logger.addAppender(lines);
+        try {
+            behaviour = answers(200, "{}");
+            assertUnavailable(decide());
+        } finally {
+            logger.detachAppender(lines);
+        }
+
+        assertThat(lines.list)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .anyMatch(line -> line.startsWith("policy answered wrongly path=/v1/data/taskpilot/tool_calls/decision")
+                        && line.endsWith("the rule is undefined"));
     }
 
     @Test
