@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.LongRunning;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.engine.Announcer;
 import io.taskpilot.engine.RunReader.ApprovalView;
@@ -39,6 +40,7 @@ import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 
 /** People are told of approvals that wait for them, until it was heard. */
+@LongRunning
 class AnnouncementTest {
     private static final byte[] KEY = "a key of more than twenty-four bytes".getBytes(UTF_8);
     private static final byte[] OLD_KEY = "the key that was there before it".getBytes(UTF_8);

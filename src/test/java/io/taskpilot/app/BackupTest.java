@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.objects.SeaweedFs;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The scripts that the chart's backup and restore run, with the real pg_dump, pg_restore, psql and rclone, a real S3
  * store, and servers before and after.
  */
+@LongRunning
 class BackupTest {
     @TempDir
     private Path dir;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.config.ConfigException;
 import io.taskpilot.outside.OutsideProcess;
 import java.net.InetAddress;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A server without a collector, or with one that is dead, or hangs: runs go on as ever, and what is lost is counted. */
+@LongRunning
 class CollectorTroubleTest {
     private static final int RUNS = 20;
     private static final String INPUT = "Create a low priority task \"Water the plants\"";

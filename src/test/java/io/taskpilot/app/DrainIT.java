@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
 import java.io.IOException;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.io.TempDir;
 
 /** SIGTERM to one of two servers on one PostgreSQL, seen by their clients. */
+@LongRunning
 class DrainIT {
     private static final int RUNS = 10;
 

@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.outside.Tool;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The steps of {@code docker/Dockerfile} and the promises of the image, without Docker: {@code scripts/rehearse-image}. */
+@LongRunning
 class ImageIT {
     @TempDir
     Path directory;

@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
 import java.io.IOException;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a server writes in all its life, read as strictly as Elasticsearch would. */
+@LongRunning
 class LogIT {
     private static final String INPUT = "Create a high priority task to prepare the board deck";
 

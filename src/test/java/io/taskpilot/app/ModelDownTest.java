@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.app.Dependency.Victim;
 import io.taskpilot.llm.OfflineProvider;
 import java.net.URI;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a server does while the provider of its model, in a process of its own, is down. */
+@LongRunning
 class ModelDownTest {
     private static final int ENOUGH_TO_OPEN = 6;
 

@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.app.Dependency.Victim;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a server does while its object store, a real SeaweedFS, is down. */
+@LongRunning
 class ObjectsDownTest {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.LongRunning;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.Test;
  * An OPA that is killed, hangs or talks nonsense lets no tool start, nobody in where it is asked about that, and is found
  * again.
  */
+@LongRunning
 class OpaOutageTest {
     private static final Duration BACK = Duration.ofSeconds(60);
 

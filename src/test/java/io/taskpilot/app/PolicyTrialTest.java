@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.policy.OpaProcess;
 import io.taskpilot.policy.RealOpa;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A policy is tried beside the real one and on the past, before it decides anything. */
+@LongRunning
 class PolicyTrialTest {
     private static final String DECK = "Create a high priority task to prepare the board deck";
 

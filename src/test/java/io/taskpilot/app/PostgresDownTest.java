@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static io.taskpilot.app.ApiUser.types;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.app.Dependency.Victim;
 import io.taskpilot.journal.PostgresProcess;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a server does while its PostgreSQL, a real one, is down. {@link PostgresTroubleTest} has subtler troubles. */
+@LongRunning
 class PostgresDownTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int RUNS = 4;

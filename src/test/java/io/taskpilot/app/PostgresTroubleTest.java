@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.Postmaster;
 import io.taskpilot.journal.TestPostgres;
 import java.net.URI;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A whole server while its real PostgreSQL is in trouble: what clients see, and what becomes of the runs. */
+@LongRunning
 @Timeout(120)
 class PostgresTroubleTest {
     private static final int RUNS = 12;

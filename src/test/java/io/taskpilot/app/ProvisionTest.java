@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import io.taskpilot.LongRunning;
 import io.taskpilot.config.Secret;
 import io.taskpilot.gateway.ApiKeys;
 import java.io.IOException;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The job of the chart that makes keys, against a Kubernetes API that keeps Secrets by its rules. */
+@LongRunning
 class ProvisionTest {
     @TempDir
     private Path dir;

@@ -2,6 +2,7 @@ package io.taskpilot.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.outside.OutsideProcess;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A deploy: one node after the other is stopped and started anew under load, behind nginx as shipped. */
+@LongRunning
 class RollingRestartIT {
     private static final int NODES = 3;
 

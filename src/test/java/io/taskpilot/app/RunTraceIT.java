@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.guardrail.RealNemo;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.policy.OpaProcess;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
  * One run over two nodes, with OPA and NeMo Guardrails, the first node killed in the middle: its trace as a backend gets it,
  * through the real collector with the shipped configuration.
  */
+@LongRunning
 class RunTraceIT {
     private static final int CLIENT = 3;
     private static final String PLANTED = "the-board-deck-of-november";

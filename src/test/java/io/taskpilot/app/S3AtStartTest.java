@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.objects.LocalS3;
 import io.taskpilot.outside.OutsideProcess;
 import java.util.Map;
@@ -11,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A store that can't be used keeps nobody from starting: the server is degraded, and says why. */
+@LongRunning
 class S3AtStartTest {
 
     private static TestServer start(String url, String bucket, String secret) throws Exception {

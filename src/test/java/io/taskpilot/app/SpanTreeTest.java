@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.guardrail.FakeNemo;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.llm.WireProvider;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The spans of runs, as a collector gets them over the wire. */
+@LongRunning
 class SpanTreeTest {
     private static final String CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     private static final String CALLER_TRACE = CALLER.substring(3, 35);

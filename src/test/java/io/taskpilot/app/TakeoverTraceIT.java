@@ -3,6 +3,7 @@ package io.taskpilot.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.TestPostgres;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The trace of a run whose node is killed: whole all the same. {@link RunTraceIT} has it through a collector. */
+@LongRunning
 class TakeoverTraceIT {
     @TempDir
     Path directory;

@@ -4,6 +4,7 @@ import static io.taskpilot.app.ApiUser.types;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.redis.TestRedis;
 import java.net.URI;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Two servers on one database: what one does, the other shows, and takes orders for. */
+@LongRunning
 class TwoNodesTest {
     private static final long PATIENCE_SECONDS = 60;
     private static final int RUNS = 6;

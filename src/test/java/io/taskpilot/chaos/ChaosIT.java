@@ -1,5 +1,6 @@
 package io.taskpilot.chaos;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.chaos.Takeovers.Takeover;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  * one, which a failure prints), {@code chaos.seconds} of storm, {@code chaos.gapMillis} between faults, {@code
  * chaos.stopSeconds} a node is stopped at most, {@code chaos.report}, a file to write.
  */
+@LongRunning
 class ChaosIT {
     private static final long SEED =
             Long.getLong("chaos.seed", ThreadLocalRandom.current().nextInt(1_000_000));

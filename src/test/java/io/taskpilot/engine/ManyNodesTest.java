@@ -4,6 +4,7 @@ import static io.taskpilot.engine.TestNode.await;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.PostgresAddress;
 import io.taskpilot.journal.TestPostgres;
 import io.taskpilot.resilience.Failure;
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What engines on one database owe each other: who may drive a run, and when it may have effects. */
+@LongRunning
 @Timeout(90)
 class ManyNodesTest {
     private static final TaskProposal TASK = new TaskProposal("Survive", "low", "");

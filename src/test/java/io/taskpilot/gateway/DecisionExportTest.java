@@ -3,6 +3,7 @@ package io.taskpilot.gateway;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.config.TaskPilotConfig.Http;
 import io.taskpilot.config.TaskPilotConfig.Limits;
 import io.taskpilot.engine.RunReader;
@@ -33,6 +34,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Exports of a large log from a real database, through a real gateway, to readers who take their time. */
+@LongRunning
 final class DecisionExportTest {
     private static final int ROWS = 200_000;
     private static final int PAGE = 200;

@@ -2,6 +2,7 @@ package io.taskpilot.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.run.RunEvent;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+@LongRunning
 final class SlowReaderTest {
     private static final int READERS = 200;
     private static final int EVENTS = 1_000;

@@ -3,6 +3,7 @@ package io.taskpilot.journal;
 import static io.taskpilot.journal.JournalFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+@LongRunning
 class CleanUpTest {
     private static final String LAST_MONTH = "(select suffix from partition_months() order by starts desc limit 1)";
 

@@ -4,6 +4,7 @@ import static io.taskpilot.journal.JournalFixture.await;
 import static io.taskpilot.journal.JournalFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.journal.UnreliableWire.Break;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+@LongRunning
 @Timeout(120)
 class LaneTest {
     private static final PostgresAddress address = TestPostgres.database();

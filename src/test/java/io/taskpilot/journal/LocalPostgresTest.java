@@ -3,6 +3,7 @@ package io.taskpilot.journal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.config.Secret;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@LongRunning
 class LocalPostgresTest {
     @TempDir
     private Path dir;

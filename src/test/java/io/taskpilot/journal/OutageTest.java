@@ -9,6 +9,7 @@ import static io.taskpilot.journal.JournalFixture.turnCompleted;
 import static io.taskpilot.journal.JournalFixture.turnStarted;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.engine.Journal;
 import io.taskpilot.engine.Journal.Holding;
 import io.taskpilot.engine.Journal.IdempotencyKey;
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@LongRunning
 @Timeout(120)
 class OutageTest {
     private UnreliableWire wire;

@@ -6,6 +6,7 @@ import static io.taskpilot.llm.WireProvider.text;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.engine.CallContext;
 import io.taskpilot.engine.ChatModel.Answer;
 import io.taskpilot.engine.ChatModel.Message;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What calls over real sockets say about a provider that answers: nothing against it. */
+@LongRunning
 class WatchedProviderTest {
     private static final Duration LONG = Duration.ofSeconds(60);
     private static final Retry EAGER = new Retry(4, Duration.ofMillis(1), Duration.ofMillis(2));

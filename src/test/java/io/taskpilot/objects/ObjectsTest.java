@@ -3,6 +3,7 @@ package io.taskpilot.objects;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.engine.ObjectStore;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.BlockingIo;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@LongRunning
 class ObjectsTest {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Duration IMPATIENCE = Duration.ofMillis(500);

@@ -3,6 +3,7 @@ package io.taskpilot.objects;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.taskpilot.LongRunning;
 import io.taskpilot.outside.OutsideProcess;
 import io.taskpilot.resilience.BlockingIo;
 import io.taskpilot.resilience.Failure;
@@ -32,6 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What many calls, large objects and a store in trouble cost the node. */
+@LongRunning
 class S3LoadTest {
     private static final int OBJECTS = 200;
     private static final int MOST = 8;

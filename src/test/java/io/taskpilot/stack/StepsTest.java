@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.sun.net.httpserver.HttpServer;
+import io.taskpilot.LongRunning;
 import io.taskpilot.outside.Tool;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The steps that set up stores: what they ask for, and what they do when they are refused. */
+@LongRunning
 class StepsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
