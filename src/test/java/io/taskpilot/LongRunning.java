@@ -16,8 +16,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * The class takes tens of seconds, most of them waiting for the time-outs of production or for processes. It runs where
- * TASKPILOT_REQUIRE_TOOLS is true, as it is in {@code .ci/run}, and where tests are named by {@code -Dtest} or
- * {@code -Dit.test}; else it is skipped with that reason, for {@code mvn verify} to take minutes.
+ * TASKPILOT_REQUIRE_TOOLS is true, as it is in {@code .ci/run}, and where tests are named by {@code -Dtest}, {@code
+ * -Dit.test} or the profile {@code chaos}; else it is skipped with that reason, for {@code mvn verify} to take minutes.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -33,7 +33,7 @@ public @interface LongRunning {
         }
 
         private static boolean areNamed() {
-            return Stream.of("test", "it.test").anyMatch(name -> System.getProperty(name) != null);
+            return Stream.of("test", "it.test", "tests.long").anyMatch(name -> System.getProperty(name) != null);
         }
     }
 }
