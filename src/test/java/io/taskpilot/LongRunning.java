@@ -27,13 +27,14 @@ public @interface LongRunning {
     final class Wanted implements ExecutionCondition {
         @Override
         public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-            return Tool.areRequired() || areNamed()
+            return Tool.areRequired() || isNamed(context.getRequiredTestClass())
                     ? enabled("there is time for long tests")
-                    : disabled("takes long: set TASKPILOT_REQUIRE_TOOLS=true, or name it by -Dtest or -Dit.test");
+                    : disabled("takes long: set TASKPILOT_REQUIRE_TOOLS=true, or name tests by -Dtest or -Dit.test");
         }
 
-        private static boolean areNamed() {
-            return Stream.of("test", "it.test", "tests.long").anyMatch(name -> System.getProperty(name) != null);
+        private static boolean isNamed(Class<?> test) {
+            return Stream.of(test.getSimpleName().endsWith("IT") ? "it.test" : "test", "tests.long")
+                    .anyMatch(name -> System.getProperty(name) != null);
         }
     }
 }

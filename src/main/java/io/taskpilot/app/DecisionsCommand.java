@@ -75,10 +75,13 @@ final class DecisionsCommand implements Callable<Integer> {
         return query;
     }
 
-    /** Exit code 1 when something is broken, or when it could not be told. */
     @Command(
             name = "verify",
-            description = "Checks the hash chains of the log and its daily seals, and says what is wrong.")
+            description = "Checks the hash chains of the log and its daily seals, and says what is wrong.",
+            footer = {
+                "",
+                "Exit codes: 0 nothing is wrong, 3 something is, 2 usage or configuration, 1 it could not be told."
+            })
     static final class Verify implements Callable<Integer> {
         private final Shell shell;
 

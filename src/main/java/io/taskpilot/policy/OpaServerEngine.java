@@ -6,6 +6,7 @@ import io.taskpilot.engine.PolicyEngine;
 import io.taskpilot.resilience.Breaker;
 import io.taskpilot.resilience.Breaker.Evidence;
 import io.taskpilot.resilience.Deadline;
+import io.taskpilot.resilience.Failure;
 import io.taskpilot.run.PolicyVerdict;
 import io.taskpilot.telemetry.HealthRegistry;
 import io.taskpilot.telemetry.Metrics;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,6 +76,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
     private final HealthRegistry health;
     private final Breaker breaker;
     private final AtomicBoolean probing = new AtomicBoolean();
+    private final AtomicLong saidWrongNanos = new AtomicLong(System.nanoTime() - PAUSE.toNanos());
     /** It owes an answer about the API: until it gives one, no other answer makes it well. */
     private volatile boolean owesIngress;
 
@@ -192,12 +195,23 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
                 .compose(body -> breaker.run(
                         () -> client.post(path, body, call, deadline).map(OpaServerEngine::fromOpa),
                         cause -> call.isAborted() ? Evidence.NONE : Evidence.FAILED))
-                .map(OpaServerEngine::ok)
-                .map(PolicyAnswer::ofServer)
-                .map(read)
+                .map(reply -> read(path, reply, read))
                 .onSuccess(unused -> answered(path))
-                .onFailure(cause -> failed(path, call, cause))
+                .onFailure(unused -> failed(path, call))
                 .recover(PolicyAnswer::none);
+    }
+
+    private <T> T read(String path, OpaClient.Reply reply, Function<PolicyAnswer.Served, T> read) {
+        try {
+            return read.apply(PolicyAnswer.ofServer(ok(reply)));
+        } catch (Failure wrong) {
+            var now = System.nanoTime();
+            var last = saidWrongNanos.get();
+            if (now - last >= PAUSE.toNanos() && saidWrongNanos.compareAndSet(last, now)) { // thousands may ask
+                log.warn("policy answered wrongly path={} detail={}", path, wrong.detail());
+            }
+            throw wrong;
+        }
     }
 
     private static OpaClient.Reply fromOpa(OpaClient.Reply reply) {
@@ -223,7 +237,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
         }
     }
 
-    private void failed(String path, CallContext call, Throwable cause) {
+    private void failed(String path, CallContext call) {
         if (call.isAborted()) {
             return;
         }
@@ -231,10 +245,7 @@ public final class OpaServerEngine implements PolicyEngine, IngressPolicy {
             owesIngress = true;
         }
         health.down(NAME, "gives no verdict: runs fail or wait");
-        if (probing.compareAndSet(false, true)) { // once a second, however many ask
-            if (PolicyAnswer.isWrong(cause)) { // where there is no answer at all, each question's end says so
-                log.warn("policy answered wrongly path={} cause={}", path, cause.getMessage());
-            }
+        if (probing.compareAndSet(false, true)) {
             probeLater();
         }
     }

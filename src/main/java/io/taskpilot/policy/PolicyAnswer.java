@@ -12,6 +12,7 @@ import io.taskpilot.run.PolicyVerdict;
 import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
@@ -25,6 +26,7 @@ import org.slf4j.LoggerFactory;
 final class PolicyAnswer {
     private static final Logger log = LoggerFactory.getLogger(PolicyAnswer.class);
     static final String UNAVAILABLE = "policy-unavailable";
+    private static final int LONGEST_WORD = 40;
     private static final String NO_VERDICT = "policy gave no verdict: ";
     private static final String UNDEFINED = "the rule is undefined";
 
@@ -118,11 +120,6 @@ final class PolicyAnswer {
         return Failure.of(Failure.Kind.UNAVAILABLE, UNAVAILABLE, NO_VERDICT + detail);
     }
 
-    /** Of a failure: somebody answered, and that is no verdict. */
-    static boolean isWrong(Throwable cause) {
-        return cause instanceof Failure failure && failure.slug().equals(UNAVAILABLE);
-    }
-
     /** Of a failure: somebody answered, who has no such rule or no value for it. */
     static boolean isUndefined(Throwable cause) {
         return cause instanceof Failure failure && failure.detail().equals(NO_VERDICT + UNDEFINED);
@@ -147,7 +144,8 @@ final class PolicyAnswer {
     private static DecisionResult decision(String word) {
         var known = DECISIONS.get(word);
         if (known == null) {
-            throw unreadable("decision: '%s' (expected: allow, deny or require_approval)".formatted(word));
+            throw unreadable("decision: '%s' (expected: allow, deny or require_approval)"
+                    .formatted(word.length() > LONGEST_WORD ? word.substring(0, LONGEST_WORD) + "..." : word));
         }
         return known;
     }
@@ -155,7 +153,7 @@ final class PolicyAnswer {
     private static long seconds(JsonNode approval) {
         var seconds = field(approval, "ttl_s");
         if (!seconds.isIntegralNumber() || !seconds.canConvertToLong()) {
-            throw unreadable("approval.ttl_s: %s (expected: whole seconds)".formatted(seconds));
+            throw unreadable("approval.ttl_s: %s (expected: whole seconds)".formatted(kind(seconds)));
         }
         if (seconds.asLong() < 0 || seconds.asLong() > MAX_TTL_SECONDS) {
             throw unreadable("approval.ttl_s: %s (expected: 0..%d)".formatted(seconds, MAX_TTL_SECONDS));
@@ -169,6 +167,11 @@ final class PolicyAnswer {
             throw unreadable(name + ": missing");
         }
         return value;
+    }
+
+    /** Not the value: a rule may answer with what it was asked about, and that is nobody's to log. */
+    private static String kind(JsonNode value) {
+        return value.isTextual() ? "another text" : value.getNodeType().name().toLowerCase(Locale.ROOT);
     }
 
     private static String text(JsonNode object, String name) {
@@ -190,7 +193,7 @@ final class PolicyAnswer {
 
     private static String text(String name, JsonNode value) {
         if (!value.isTextual() || value.asText().isBlank()) {
-            throw unreadable("%s: %s (expected: text)".formatted(name, value));
+            throw unreadable("%s: %s (expected: text)".formatted(name, kind(value)));
         }
         return value.asText();
     }

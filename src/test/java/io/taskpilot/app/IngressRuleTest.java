@@ -145,7 +145,9 @@ class IngressRuleTest {
             settings.put("TASKPILOT_OPA_URL", "http://127.0.0.1:" + wire.port());
             settings.put("TASKPILOT_POLICY_TIMEOUT", "10s");
 
-            assertThatThrownBy(() -> TestServer.start(settings)).isInstanceOf(ConfigException.class);
+            assertThatThrownBy(() -> TestServer.start(settings))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining("opa.url: the server's policy has no taskpilot/ingress/decision");
         }
     }
 

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,6 +29,7 @@ final class SlowReaderTest {
     private static final int READERS = 200;
     private static final int EVENTS = 1_000;
     private static final int EVENT_BYTES = 4_000;
+    private static final Duration PAUSE = Duration.ofMillis(300);
     private static final String SLOW = "taskpilot_stream_closed_total{reason=\"slow_reader\",transport=\"%s\"}";
 
     private TestGateway server;
@@ -158,25 +160,28 @@ final class SlowReaderTest {
         socket.close();
     }
 
+    /** Its pauses are longer together than the server is patient with a reader that takes nothing at all. */
     @Test
     void aReaderThatReadsSlowlyGetsEverything() throws Exception {
         server.close();
-        server = new TestGateway(Authentication.none(), Duration.ofSeconds(3), 2_000);
+        server = new TestGateway(Authentication.none(), Duration.ofSeconds(4), 2_000);
         var run = longRun();
         server.runs.appendRaw(run, List.of(Scripts.succeeded()));
         var request = HttpRequest.newBuilder(URI.create(server.url() + "/v1/runs/run_" + run + "/events"))
                 .header("Accept", "text/event-stream")
                 .build();
         var ids = new ArrayList<String>();
-        var body = HttpClient.newHttpClient().send(request, BodyHandlers.ofInputStream());
+        var client = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1) // else the client's window would take all of it at once
+                .build();
+        var body = client.send(request, BodyHandlers.ofInputStream());
 
         try (var reader = new BufferedReader(new InputStreamReader(body.body(), StandardCharsets.UTF_8))) {
             for (var line = reader.readLine(); line != null; line = reader.readLine()) {
                 if (line.startsWith("id:")) {
                     ids.add(line.substring(3).strip());
                     if (ids.size() % 50 == 0) {
-                        Thread.sleep(200); // in all more than the server's patience, which is with a reader that reads
-                        // nothing
+                        LockSupport.parkNanos(PAUSE.toNanos());
                     }
                 }
             }

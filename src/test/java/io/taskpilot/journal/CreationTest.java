@@ -126,6 +126,14 @@ class CreationTest {
 
     @Test
     void aRunWithoutAPartitionIsRefusedAndHurtsNobodyElse() {
+        try (var quick =
+                new JournalFixture(TestPostgres.database(), TestPostgres.LONGEST_STALL, Duration.ofSeconds(2))) {
+            quick.register();
+            refusesWithoutAPartition(quick);
+        }
+    }
+
+    private static void refusesWithoutAPartition(JournalFixture fixture) {
         var request = request();
         var ancient = new RunRequest(
                 Ids.at(0, ThreadLocalRandom.current()),

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Fails the test class during which Vert.x reported an event loop as blocked for five seconds or more. Shorter ones are
  * only logged: on a busy machine of two cores a loop that does nothing wrong may wait for its turn for that long. Nor
- * does the time count in which nothing else had a turn either: the machine stood still.
+ * does the time count in which another thread had no turn either: the machine stood still.
  */
 public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
     private static final String CHECKER = "io.vertx.core.impl.BlockedThreadChecker";
@@ -29,7 +29,7 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
             Pattern.compile("vert\\.x-eventloop-thread\\S* has been blocked for (\\d+) ms");
     private static final long TOO_LONG_MILLIS = 5_000;
     private static final long TICK_MILLIS = 100;
-    private static final Duration SHORTEST_PAUSE = Duration.ofMillis(500);
+    private static final Duration SHORTEST_PAUSE = Duration.ofSeconds(1);
 
     private record Report(long nanos, long millis, String text) {
         /** Of the loop's own doing. */
@@ -42,7 +42,7 @@ public final class BlockedLoops implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
-    /** Nothing had a turn. */
+    /** Another thread had no turn either. */
     record Pause(long from, long to) {
         private long between(long start, long end) {
             return Math.max(0, Math.min(to, end) - Math.max(from, start));
